@@ -3,7 +3,7 @@
 /// `512B`, `1.50M`, `2.00G`: two decimals and powers of 1024 up to `P`. From one exbibyte up
 /// Redis falls back to plain bytes, and so do we.
 pub fn human_bytes(bytes: u64) -> String {
-    if bytes < 1024 || bytes >= 1 << 60 {
+    if !(1 << 10..1 << 60).contains(&bytes) {
         return format!("{bytes}B");
     }
     let power = bytes.ilog2() / 10; // 1 for K, 2 for M, ...

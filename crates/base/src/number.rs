@@ -18,7 +18,8 @@
 //!
 //! # Limits
 //!
-//! Redis's own digits (Grisu2) are not the shortest for about one random double in a thousand;
+//! Redis's own digits (Grisu2) are not the shortest for about three doubles in a thousand
+//! (it prints 1e23 as `99999999999999990000000`);
 //! ours always are. Both read back as the same double.
 
 use crate::float_bits::{self, Format};
@@ -132,11 +133,24 @@ pub fn write_f64_resp(out: &mut Vec<u8>, value: f64) {
     } else if value.abs() <= MAX_INTEGER && value.trunc() == value {
         write_i64(out, value as i64);
     } else {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value).as_bytes();
+        if is_plain(text) {
+            out.extend_from_slice(text);
+            return;
+        }
         if value < 0.0 {
             out.push(b'-');
         }
-        Digits::shortest(value.abs()).write(out);
+        Digits::parse(text).write(out);
     }
+}
+
+/// Whether a printed double that is no integer already has Redis's layout, as most have: no
+/// exponent, and few enough decimals.
+fn is_plain(text: &[u8]) -> bool {
+    let decimals = text.iter().rev().position(|&byte| byte == b'.');
+    decimals.is_some_and(|decimals| decimals <= 6) && !text.contains(&b'e')
 }
 
 /// A positive number as `digits * 10^exponent`, neither first nor last digit zero.
@@ -147,10 +161,8 @@ struct Digits {
 }
 
 impl Digits {
-    /// The fewest digits that read back as `value`, which is finite and above zero.
-    fn shortest(value: f64) -> Digits {
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(value).as_bytes();
+    /// From the text of a finite double other than zero; its sign is passed over.
+    fn parse(text: &[u8]) -> Digits {
         let (mantissa, exponent) = match text.iter().position(|&byte| byte == b'e') {
             Some(e) => (&text[..e], float_bits::parse_exponent(&text[e + 1..])),
             None => (text, Some(0)),
@@ -161,6 +173,7 @@ impl Digits {
         let mut zeros = 0; // Seen since the last other digit: written only if one more follows.
         for &byte in mantissa {
             match byte {
+                b'-' => {}
                 b'.' => point = true,
                 b'0' if number.count == 0 => number.exponent -= i32::from(point),
                 b'0' => {
