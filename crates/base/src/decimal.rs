@@ -28,7 +28,7 @@
 //!
 //! # Limits
 //!
-//! INCRBYFLOAT's two readings, one sum and one text take about 0.3 µs where 128 bits do, and a
+//! INCRBYFLOAT's two readings, one sum and one text take about 0.2 µs where 128 bits do, and a
 //! quarter of a millisecond for numbers near 10^4932.
 //!
 //! Source: the x87 extended format, Intel SDM volume 1, section 4.2; the table in

@@ -19,8 +19,8 @@
 //! # Limits
 //!
 //! Redis's own digits (Grisu2) are not the shortest for about three doubles in a thousand
-//! (it prints 1e23 as `99999999999999990000000`);
-//! ours always are. Both read back as the same double.
+//! (it prints 1e23 as `99999999999999990000000`); ours always are. Both read back as the same
+//! double.
 
 use crate::float_bits::{self, Format};
 
