@@ -1,8 +1,9 @@
 //! The arguments of one request, wherever their bytes lie.
 //!
-//! A request parsed from the socket lies in the read buffer, an inline one in a side buffer because quotes and
-//! escapes were taken away, a command queued by MULTI or rewritten for the journal in memory of its own. All are
-//! the same to a handler: one run of bytes and a list of [`Span`]s into it.
+//! A request parsed from the socket lies in the read buffer, an inline one in a side buffer because
+//! quotes and escapes were taken away, a command queued by MULTI or rewritten for the journal in
+//! memory of its own. All are the same to a handler: one run of bytes and a list of [`Span`]s into
+//! it.
 //!
 //! ```text
 //!   bytes   *2\r\n$3\r\nGET\r\n$5\r\nmykey\r\n
@@ -10,9 +11,11 @@
 //!   spans           [8,3]          [17,5]        Args = (&bytes, &spans), copied freely
 //! ```
 //!
-//! 1. Every span of an `Args` lies within its bytes. The fields are private and only this crate makes spans.
+//! 1. Every span of an `Args` lies within its bytes. The fields are private and only this crate
+//!    makes spans.
 //!
-//! A span is two words (16 bytes): an argument may be larger than 4 GiB when `proto-max-bulk-len` allows it.
+//! A span is two words (16 bytes): an argument may be larger than 4 GiB when `proto-max-bulk-len`
+//! allows it.
 
 use std::ops::Index;
 
@@ -145,7 +148,8 @@ impl DoubleEndedIterator for Iter<'_> {
 
 impl ExactSizeIterator for Iter<'_> {}
 
-/// Arguments that own their bytes: a command queued by MULTI, blocked, rewritten for the journal, or made by a script.
+/// Arguments that own their bytes: a command queued by MULTI, blocked, rewritten for the journal,
+/// or made by a script.
 #[derive(Clone, Default)]
 pub struct ArgBuf {
     bytes: Vec<u8>,
@@ -157,7 +161,8 @@ impl ArgBuf {
         ArgBuf::default()
     }
 
-    /// Room for `args` arguments of `bytes` bytes together, so that filling it allocates twice and never again.
+    /// Room for `args` arguments of `bytes` bytes together, so that filling it allocates twice and
+    /// never again.
     pub fn with_capacity(args: usize, bytes: usize) -> ArgBuf {
         ArgBuf { bytes: Vec::with_capacity(bytes), spans: Vec::with_capacity(args) }
     }

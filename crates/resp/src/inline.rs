@@ -1,8 +1,8 @@
 //! Inline requests: a line of words, for people with telnet and for health checks.
 //!
-//! Whatever does not begin with `*` is inline. The line ends at the first `\n`, one `\r` before it is dropped, and
-//! the words are taken apart as in redis.conf, quotes and escapes included. So the arguments are not found in the
-//! input: the batch keeps a side buffer for them.
+//! Whatever does not begin with `*` is inline. The line ends at the first `\n`, one `\r` before it
+//! is dropped, and the words are taken apart as in redis.conf, quotes and escapes included. So the
+//! arguments are not found in the input: the batch keeps a side buffer for them.
 //!
 //! ```text
 //!   input    SET key "a b\x21"\r\n
@@ -11,8 +11,8 @@
 //!
 //! A line without words is no request at all; a replica sends such lines to show that it lives.
 //!
-//! One difference from Redis is wanted: to Redis a NUL byte hides the rest of the input, so such a line waits
-//! until it is too big. To us NUL is a byte like any other.
+//! One difference from Redis is wanted: to Redis a NUL byte hides the rest of the input, so such a
+//! line waits until it is too big. To us NUL is a byte like any other.
 
 use memchr::memchr;
 
@@ -22,8 +22,8 @@ use crate::args::Span;
 use crate::protocol_error::ProtocolError;
 use crate::request::{Limits, Stop};
 
-/// Appends the words of the line at `input[start..]` to `side` and their places in it to `spans`. Gives the number
-/// of words and where the next request begins.
+/// Appends the words of the line at `input[start..]` to `side` and their places in it to `spans`.
+/// Gives the number of words and where the next request begins.
 pub(crate) fn read_line(
     input: &[u8],
     start: usize,

@@ -8,12 +8,12 @@
 //!   encode::write_request ──► server ──► value::decode        the other side: tools, tests, replicas
 //! ```
 //!
-//! Nothing here reads a socket or knows a command. Everything works on bytes somebody else holds, so a test needs
-//! nothing but byte strings. Bytes from outside never panic and never make us allocate more than a small multiple
-//! of what really arrived, whatever length they declare.
+//! Nothing here reads a socket or knows a command. Everything works on bytes somebody else holds,
+//! so a test needs nothing but byte strings. Bytes from outside never panic and never make us
+//! allocate more than a small multiple of what really arrived, whatever length they declare.
 //!
-//! Read in this order: [`args`] (what a request is to everybody else), [`request`] (how one is found in the input),
-//! [`inline`], [`protocol_error`], [`reply`], [`encode`], [`value`], [`scan`].
+//! Read in this order: [`args`] (what a request is to everybody else), [`request`] (how one is
+//! found in the input), `inline`, [`protocol_error`], [`reply`], [`encode`], [`value`], [`scan`].
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
-//! What a client can send that is no request. The connection gets one error and is closed: after a wrong length
-//! nobody knows where the next request begins.
+//! What a client can send that is no request. The connection gets one error and is closed: after a
+//! wrong length nobody knows where the next request begins.
 //!
-//! The texts are Redis's word for word (7.0 and 8.0 agree on all of them); clients and its test suite match on them.
+//! The texts are Redis's word for word (7.0 and 8.0 agree on all of them); clients and its test
+//! suite match on them.
 
 use crate::reply::Reply;
 

@@ -21,9 +21,9 @@
 //!   verbatim        =8 txt:body          $4 body
 //! ```
 //!
-//! **Counts not known yet.** A handler that finds while it walks how many elements there are asks for a
-//! [`Deferred`] header. It stands as a count of one digit and is corrected at the end; only from ten
-//! elements on does what was written since move up by a few bytes, once.
+//! **Counts not known yet.** A handler that finds while it walks how many elements there are asks
+//! for a [`Deferred`] header. It stands as a count of one digit and is corrected at the end; only
+//! from ten elements on does what was written since move up by a few bytes, once.
 //!
 //! ```text
 //!   deferred_array()   …*0\r\n          ← 4 bytes, position kept in Deferred
@@ -31,8 +31,8 @@
 //!   set_deferred(12)   …*12\r\n:1\r\n:2\r\n…
 //! ```
 //!
-//! 1. A reply never contains a line end that its header did not announce: texts of simple strings and errors
-//!    have theirs replaced by spaces, as in Redis.
+//! 1. A reply never contains a line end that its header did not announce: texts of simple strings
+//!    and errors have theirs replaced by spaces, as in Redis.
 //! 2. Deferred headers are set in the reverse order of their making, like brackets.
 
 use std::fmt;
@@ -202,8 +202,8 @@ impl<'a> Reply<'a> {
         write_header(self.out, self.or_array(b'>'), n);
     }
 
-    /// Begins the attributes of the reply that comes next: `n` keys follow, each with its value. RESP2 has none:
-    /// then this gives false and the caller writes none.
+    /// Begins the attributes of the reply that comes next: `n` keys follow, each with its value.
+    /// RESP2 has none: then this gives false and the caller writes none.
     pub fn attribute(&mut self, n: usize) -> bool {
         if self.protocol == Protocol::Resp3 {
             write_header(self.out, b'|', n);

@@ -1,8 +1,8 @@
 //! Bytes to requests, a batch at a time.
 //!
-//! A request is an array of bulk strings, or a line of words (see `inline.rs`). The parser copies nothing: it
-//! writes down where the arguments lie. One [`Batch`] serves a worker for ever, so after the first seconds it
-//! does not allocate either.
+//! A request is an array of bulk strings, or a line of words (see `inline.rs`). The parser copies
+//! nothing: it writes down where the arguments lie. One [`Batch`] serves a worker for ever, so
+//! after the first seconds it does not allocate either.
 //!
 //! ```text
 //!            from         the first byte of a request                        end of input
@@ -13,27 +13,30 @@
 //!                                                   consumed up to here, and Parsed::NeedMore { hint }
 //! ```
 //!
-//! **Large requests.** What arrives in pieces must not be read again from its beginning each time: a million
-//! arguments in pieces of 16 KiB would be quadratic. So when a request is not whole and has many arguments,
-//! what was found so far moves into the connection's [`Pending`], and the next call goes on behind it. Bodies
-//! cost nothing (they are skipped), so a request of few arguments is simply read again.
+//! **Large requests.** What arrives in pieces must not be read again from its beginning each time:
+//! a million arguments in pieces of 16 KiB would be quadratic. So when a request is not whole and
+//! has many arguments, what was found so far moves into the connection's [`Pending`], and the next
+//! call goes on behind it. Bodies cost nothing (they are skipped), so a request of few arguments is
+//! simply read again.
 //!
 //! Invariants:
 //!
-//! 1. A connection keeps its input from the first byte of its unfinished request. `Pending` describes that
-//!    request: its positions count from there, never from the beginning of some buffer.
-//! 2. Every span of a batch lies within the input given to `parse`, or, for inline requests, within the
-//!    batch's side buffer.
-//! 3. Memory grows with what has arrived, not with what was declared: one span (16 bytes) for at least 6 bytes.
-//! 4. An error is only told when it is the next thing to do. Requests before it come first, in a call of
-//!    their own; running them may change the limits (AUTH, CONFIG SET).
+//! 1. A connection keeps its input from the first byte of its unfinished request. `Pending`
+//!    describes that request: its positions count from there, never from the beginning of some
+//!    buffer.
+//! 2. Every span of a batch lies within the input given to `parse`, or, for inline requests,
+//!    within the batch's side buffer.
+//! 3. Memory grows with what has arrived, not with what was declared: one span (16 bytes) for at
+//!    least 6 bytes.
+//! 4. An error is only told when it is the next thing to do. Requests before it come first, in a
+//!    call of their own; running them may change the limits (AUTH, CONFIG SET).
 //!
-//! Limits: the two bytes after a length and after a body are skipped, not compared with CR LF, and a NUL is a
-//! byte like any other. The first is what Redis does (Valkey 9 refuses), the second is not (to Redis a NUL
-//! hides what follows it in the buffer).
+//! Limits: the two bytes after a length and after a body are skipped, not compared with CR LF, and
+//! a NUL is a byte like any other. The first is what Redis does (Valkey 9 refuses), the second is
+//! not (to Redis a NUL hides what follows it in the buffer).
 //!
-//! Source: behaviour of `processMultibulkBuffer` and `processInlineBuffer` of Redis 7.0.15 and 8.0.6, and of
-//! the running servers.
+//! Source: behaviour of `processMultibulkBuffer` and `processInlineBuffer` of Redis 7.0.15 and
+//! 8.0.6, and of the running servers.
 
 use memchr::memchr;
 
@@ -49,7 +52,8 @@ const UNAUTHENTICATED_ARGS_MAX: usize = 10;
 const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 /// From so many arguments on, going on beats reading again.
 const PENDING_ARGS_MIN: usize = 64;
-/// A batch keeps room for so many spans, requests and inline bytes; what a giant took is given back.
+/// A batch keeps room for so many spans, requests and inline bytes; what a giant took is given
+/// back.
 const KEEP_MAX: usize = 16 * 1024;
 
 /// How large a request may be.
@@ -61,8 +65,8 @@ pub struct Limits {
     pub args_max: usize,
     /// Longest line: an inline request, a count, a length.
     pub inline_bytes_max: usize,
-    /// The client must authenticate first: 10 arguments of 16 KiB. Then one call parses one request, since that
-    /// request may be the AUTH that lifts the limit for the next.
+    /// The client must authenticate first: 10 arguments of 16 KiB. Then one call parses one
+    /// request, since that request may be the AUTH that lifts the limit for the next.
     pub unauthenticated: bool,
 }
 
@@ -80,11 +84,12 @@ impl Default for Limits {
 /// Why [`Batch::parse`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed {
-    /// The input is used up, or there are as many requests as were asked for, or an error follows them. Go on
-    /// from the returned position when input is left.
+    /// The input is used up, or there are as many requests as were asked for, or an error follows
+    /// them. Go on from the returned position when input is left.
     Requests,
-    /// A request has begun and is not whole. It needs at least `hint` bytes, counted from its first byte to the
-    /// end of the argument that is being read. A length is what a client *says*: reserve with judgement.
+    /// A request has begun and is not whole. It needs at least `hint` bytes, counted from its first
+    /// byte to the end of the argument that is being read. A length is what a client *says*:
+    /// reserve with judgement.
     NeedMore { hint: usize },
     /// What follows is no request. Nothing was parsed by this call.
     Error(ProtocolError),
@@ -95,7 +100,8 @@ pub enum Parsed {
 pub struct Request {
     first_arg: usize,
     argc: usize,
-    /// The raw bytes are `input[start..end]`; a request that is not inline can be copied to the journal as it is.
+    /// The raw bytes are `input[start..end]`; a request that is not inline can be copied to the
+    /// journal as it is.
     pub start: usize,
     pub end: usize,
     pub inline: bool,
@@ -108,7 +114,8 @@ impl Request {
     }
 }
 
-/// What was found of a connection's unfinished request. Empty, and one word, for almost every connection.
+/// What was found of a connection's unfinished request. Empty, and one word, for almost every
+/// connection.
 #[derive(Default)]
 pub struct Pending(Option<Box<Unfinished>>);
 
@@ -142,6 +149,20 @@ struct Cursor {
 }
 
 /// The requests found in one piece of input.
+///
+/// ```
+/// use resp::{Batch, Limits, Parsed, Pending};
+///
+/// let input = b"*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nPING\r\n*1\r\n$4\r\nPI";
+/// let (mut batch, mut pending, limits) = (Batch::new(), Pending::default(), Limits::default());
+/// let (used, said) = batch.parse(input, 0, 64, &limits, &mut pending);
+/// assert_eq!(batch.len(), 2);
+/// assert_eq!(&batch.args(0, input)[1], b"hi");
+/// assert!(batch.request(1).inline);
+/// // The connection keeps input[used..], and reads on before it asks again.
+/// assert_eq!(said, Parsed::NeedMore { hint: 14 });
+/// assert_eq!(&input[used..], b"*1\r\n$4\r\nPI");
+/// ```
 #[derive(Default)]
 pub struct Batch {
     spans: Vec<Span>,
@@ -186,11 +207,12 @@ impl Batch {
         Args::new(bytes, &self.spans[request.first_arg..request.first_arg + request.argc])
     }
 
-    /// Adds the whole requests in `input[from..]`, at most `max`, and tells up to where the input is used.
+    /// Adds the whole requests in `input[from..]`, at most `max`, and tells up to where the input
+    /// is used.
     ///
     /// `input[from]` is the first byte of a request; if the last call for this connection returned
-    /// `Parsed::NeedMore`, of that same request, and `pending` is the connection's own. Empty requests (an empty
-    /// line, `*0`, `*-1`) are used up without a trace.
+    /// `Parsed::NeedMore`, of that same request, and `pending` is the connection's own. Empty
+    /// requests (an empty line, `*0`, `*-1`) are used up without a trace.
     pub fn parse(
         &mut self,
         input: &[u8],
@@ -309,7 +331,8 @@ impl Batch {
     }
 }
 
-/// Reads arguments until none is left. On a stop the cursor stands at the argument that is not whole.
+/// Reads arguments until none is left. On a stop the cursor stands at the argument that is not
+/// whole.
 #[inline]
 fn read_args(
     input: &[u8],
@@ -406,8 +429,8 @@ fn read_line<'a>(
     }
 }
 
-/// A number of one to three digits between `kind` and CR LF, as almost all are, from one load of eight bytes.
-/// `None` for whatever else stands there: the general code knows what to say about it.
+/// A number of one to three digits between `kind` and CR LF, as almost all are, from one load of
+/// eight bytes. `None` for whatever else stands there: the general code knows what to say about it.
 #[inline(always)]
 fn short_line(input: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     let bytes = u64::from_le_bytes(*input.get(at..)?.first_chunk::<8>()?);
@@ -432,8 +455,8 @@ fn short_line(input: &[u8], at: usize, kind: u8) -> Option<(usize, usize)> {
     None
 }
 
-/// Checks on any bytes that input in pieces gives the same requests and the same end as input at once. The first
-/// two bytes choose the sizes of pieces and the limits.
+/// Checks on any bytes that input in pieces gives the same requests and the same end as input at
+/// once. The first two bytes choose the sizes of pieces and the limits.
 pub fn fuzz_request(data: &[u8]) {
     let [piece, limits, input @ ..] = data else { return };
     let piece = usize::from(*piece) + 1;
@@ -449,7 +472,8 @@ pub fn fuzz_request(data: &[u8]) {
     assert_eq!(whole, pieces, "pieces of {piece} bytes, {limits:?}, input {input:?}");
 }
 
-/// What a connection would do: requests with their raw bytes, how many bytes they used, and the error, if any.
+/// What a connection would do: requests with their raw bytes, how many bytes they used, and the
+/// error, if any.
 type Transcript = (Vec<(Vec<Vec<u8>>, Vec<u8>)>, usize, Option<ProtocolError>);
 
 fn read_in_pieces(input: &[u8], piece: usize, max: usize, limits: &Limits) -> Transcript {

@@ -1,8 +1,9 @@
 //! Where does this reply end? Answered without building the reply, and going on where it left off.
 //!
-//! A tool that waits for a large reply would decode its beginning again with every piece that arrives; one that
-//! only counts replies does not want them decoded at all. Both keep a [`Scan`]: a position and the number of
-//! elements still owed. Nesting needs no stack, since an aggregate only adds its elements to the debt.
+//! A tool that waits for a large reply would decode its beginning again with every piece that
+//! arrives; one that only counts replies does not want them decoded at all. Both keep a [`Scan`]: a
+//! position and the number of elements still owed. Nesting needs no stack, since an aggregate only
+//! adds its elements to the debt.
 //!
 //! ```text
 //!   *2 \r\n :1 \r\n *1 \r\n :2 \r\n
@@ -25,8 +26,9 @@ impl Default for Scan {
 }
 
 impl Scan {
-    /// Gives the length of the reply once it is whole, and is then ready for the next. `input` begins with the
-    /// reply's first byte, each time. Does not look at the texts of numbers, nor at the depth of nesting.
+    /// Gives the length of the reply once it is whole, and is then ready for the next. `input`
+    /// begins with the reply's first byte, each time. Does not look at the texts of numbers, nor at
+    /// the depth of nesting.
     pub fn find_end(&mut self, input: &[u8]) -> Result<Option<usize>, DecodeError> {
         while self.owed > 0 {
             let Some((header, next)) = header(input, self.at)? else { return Ok(None) };

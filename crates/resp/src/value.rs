@@ -1,11 +1,11 @@
 //! Bytes to replies: what a client of ours, or a test, makes of what a server answered.
 //!
-//! The server itself never decodes a reply, so this is written to be short and faithful, not to be the fastest. Texts
-//! stay bytes, since an error may quote any bytes a client sent, and a double keeps its text, since servers
-//! differ in how they print one.
+//! The server itself never decodes a reply, so this is written to be short and faithful, not to be
+//! the fastest. Texts stay bytes, since an error may quote any bytes a client sent, and a double
+//! keeps its text, since servers differ in how they print one.
 //!
-//! Limits: nesting to [`NESTING_MAX`]; no streamed strings and aggregates (`$?`, `*?`), which no server sends.
-//! Memory grows with what has arrived, never with a declared count.
+//! Limits: nesting to [`NESTING_MAX`]; no streamed strings and aggregates (`$?`, `*?`), which no
+//! server sends. Memory grows with what has arrived, never with a declared count.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -117,8 +117,8 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// Decodes the reply at the beginning of `input`, and tells how many bytes it took. `Ok(None)` when it is not
-/// whole yet; see [`crate::scan::Scan`] for how to wait for a large one.
+/// Decodes the reply at the beginning of `input`, and tells how many bytes it took. `Ok(None)` when
+/// it is not whole yet; see [`crate::scan::Scan`] for how to wait for a large one.
 pub fn decode(input: &[u8]) -> Result<Option<(Value, usize)>, DecodeError> {
     let mut decoder = Decoder { input, at: 0, depth: 0 };
     Ok(decoder.value()?.map(|value| (value, decoder.at)))

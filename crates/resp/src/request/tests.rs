@@ -2,7 +2,8 @@ use super::*;
 use crate::encode::write_request;
 use crate::test_random::Random;
 
-/// The requests in `input`, words joined by `|` and requests by spaces, then what the parser said at the end.
+/// The requests in `input`, words joined by `|` and requests by spaces, then what the parser said
+/// at the end.
 fn check(input: &[u8], requests: &str, end: Parsed) {
     check_with(&Limits::default(), input, requests, end);
 }
