@@ -86,7 +86,8 @@ pub fn arity_allows(arity: i32, argc: usize) -> bool {
 /// Why a declared arity and the grammar cannot both be right.
 pub fn contradiction<H>(command: &Command<H>, is_subcommand: bool) -> Option<String> {
     let declared = command.arity?;
-    if !command.subcommands.is_empty() {
+    // A command that documents no arguments (DEBUG) has no grammar to contradict.
+    if !command.subcommands.is_empty() || command.args.is_empty() {
         return None;
     }
     let words = with_name(command, is_subcommand);

@@ -199,9 +199,10 @@ fn argument(arg: &Arg, specs: &mut SpecNumbers<'_>) -> Doc {
         | Kind::PureToken => None,
     };
     if parts.is_none() {
-        say("display_text", Doc::Text(name));
+        say("display_text", arg.shown_as.map_or(Doc::Text(name), text));
     }
     if let Kind::Key(flags) = arg.kind
+        && !flags.contains(&KeyFlag::NotKey)
         && let Some(number) = specs.next(flags)
     {
         say("key_spec_index", Doc::Int(number as i64));

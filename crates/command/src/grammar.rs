@@ -89,8 +89,7 @@ impl<R: FnMut() -> u64> Call<'_, R> {
 
     fn once(&mut self, arg: &Arg, with_token: bool) {
         if let Some(token) = arg.token.filter(|_| with_token) {
-            // Redis documents the empty word as a pair of quotes.
-            self.push(if token == "\"\"" { "" } else { token });
+            self.push(token);
         }
         match arg.kind {
             Kind::PureToken => (),

@@ -63,9 +63,12 @@ pub(crate) fn argument(arg: &Arg, style: &dyn Fn(&str) -> String) -> String {
         | Kind::Integer
         | Kind::Double
         | Kind::Pattern
-        | Kind::UnixTime => style(&documented_name(arg)),
+        | Kind::UnixTime => {
+            arg.shown_as.map_or_else(|| style(&documented_name(arg)), style)
+        }
     };
     let introduced = match arg.token {
+        Some("") => "\"\"".to_owned(),
         Some(token) if value.is_empty() => token.to_owned(),
         Some(token) => format!("{token} {value}"),
         None => value.clone(),

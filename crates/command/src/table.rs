@@ -18,7 +18,7 @@
 
 use crate::arity::{arity, arity_allows, contradiction};
 use crate::categories::categories;
-use crate::declare::{Command, Flag, KeyFlag, KeySpec, Lock};
+use crate::declare::{Begin, Command, Find, Flag, KeyFlag, KeySpec, Lock};
 use crate::keys::{KeyError, KeyLayout, access, follow_specs, legacy_range, specs};
 use crate::lock::lock;
 use crate::name_index::{NAME_BYTES_MAX, NameIndex, TOP};
@@ -125,7 +125,11 @@ impl<H> Entry<H> {
         });
         if outcome.is_err() {
             let names = 1 + usize::from(self.parent.is_some());
-            let told = self.decl.keys.is_none() || self.layout != KeyLayout::Other;
+            let told = self.specs.iter().all(|spec| {
+                spec.begin != Begin::Unknown
+                    && spec.find != Find::Unknown
+                    && !spec.flags.contains(&KeyFlag::Incomplete)
+            });
             keys = match told {
                 // The specs say all there is to say, so the call is wrong.
                 true => Vec::new(),

@@ -95,8 +95,6 @@ impl Walk<'_, '_> {
     }
 
     fn is_word(&self, token: &str) -> bool {
-        // Redis documents the empty word as a pair of quotes.
-        let token = if token == "\"\"" { "" } else { token };
         (self.arg)(self.next).eq_ignore_ascii_case(token.as_bytes())
     }
 
