@@ -233,6 +233,8 @@ pub enum Find {
 pub struct Arg {
     pub name: &'static str,
     pub kind: Kind,
+    /// What stands in a synopsis where that is not the name: two options may both take a `key`.
+    pub shown_as: Option<&'static str>,
     /// The word that introduces it, as in `EX seconds`.
     pub token: Option<&'static str>,
     pub optional: bool,
@@ -261,6 +263,7 @@ const fn arg(name: &'static str, kind: Kind) -> Arg {
     Arg {
         name,
         kind,
+        shown_as: None,
         token: None,
         optional: false,
         multiple: false,
@@ -278,6 +281,12 @@ impl Arg {
 
     pub const fn deprecated_since(mut self, version: &'static str) -> Arg {
         self.deprecated_since = Some(version);
+        self
+    }
+
+    /// In a synopsis another word stands for it.
+    pub const fn shown_as(mut self, word: &'static str) -> Arg {
+        self.shown_as = Some(word);
         self
     }
 

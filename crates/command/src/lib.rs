@@ -4,8 +4,27 @@
 //! positions, ACL categories, COMMAND INFO / DOCS / GETKEYS, container HELP and the reference
 //! pages. Nothing here knows the engine: `Command<H>` is generic in its handler and never calls
 //! it.
+//!
+//! ```text
+//! declare ──► arity  keys ─► lock  categories ──► table ──► docs  help  markdown  grammar
+//!                     └─ walk                       └─ name_index
+//! ```
 #![forbid(unsafe_code)]
 
+pub mod arity;
+pub mod categories;
 pub mod declare;
+pub mod docs;
+pub mod grammar;
+pub mod help;
+pub mod keys;
+pub mod lock;
+pub mod markdown;
+mod name_index;
+pub mod names;
+pub mod table;
+mod walk;
 
 pub use declare::Command;
+pub use keys::{KeyError, KeyLayout};
+pub use table::{CommandId, CommandTable, Entry, KeyAt};

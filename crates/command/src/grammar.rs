@@ -1,0 +1,141 @@
+//! Random calls that a declaration's grammar allows.
+//!
+//! A parser in a handler and the grammar in its declaration say the same thing twice, by hand.
+//! These calls hold them together: none may ever be answered with a syntax error. What a call
+//! *means* is left to chance: keys come from a small pool, so types clash and commands meet data.
+//!
+//! # Invariants
+//!
+//! (1) A count (`numkeys`, `numfields`) is the number of arguments that follow it.
+//! (2) Repeated arguments side by side (XREAD's keys and ids) are repeated equally often.
+//! (3) Options keep the order of the grammar; each comes at most once.
+
+use crate::declare::{Arg, Command, Kind};
+use crate::keys::is_count;
+
+/// A call of the command, the name first (the container's before it, where `parent` is given).
+pub fn random_call<H>(
+    parent: Option<&str>,
+    command: &Command<H>,
+    rng: &mut impl FnMut() -> u64,
+) -> Vec<Vec<u8>> {
+    let names = parent.into_iter().chain([command.name]);
+    let argv = names.map(|name| name.as_bytes().to_vec()).collect();
+    let mut call = Call { argv, rng };
+    call.sequence(command.args);
+    call.argv
+}
+
+const KEYS: u64 = 6;
+const REPEATS_MAX: u64 = 3;
+
+struct Call<'r, R> {
+    argv: Vec<Vec<u8>>,
+    rng: &'r mut R,
+}
+
+impl<R: FnMut() -> u64> Call<'_, R> {
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.rng)() % bound
+    }
+
+    fn push(&mut self, word: impl Into<Vec<u8>>) {
+        self.argv.push(word.into());
+    }
+
+    fn sequence(&mut self, args: &[Arg]) {
+        // Repeated arguments side by side share one count.
+        let mut repeats = None;
+        let mut args = args.iter().peekable();
+        while let Some(arg) = args.next() {
+            if let Some(counted) =
+                args.peek().copied().filter(|next| is_count(arg) && next.multiple)
+            {
+                args.next();
+                self.counted(arg, counted);
+                continue;
+            }
+            if arg.multiple {
+                let shared = *repeats.get_or_insert(1 + (self.rng)() % REPEATS_MAX);
+                if !arg.optional || self.below(2) == 0 {
+                    self.repeated(arg, shared);
+                }
+            } else {
+                repeats = None;
+                if !arg.optional || self.below(2) == 0 {
+                    self.once(arg, true);
+                }
+            }
+        }
+    }
+
+    fn counted(&mut self, count: &Arg, arg: &Arg) {
+        let least = u64::from(!arg.optional);
+        let repeats = least + self.below(REPEATS_MAX);
+        if let Some(token) = count.token {
+            self.push(token);
+        }
+        self.push(repeats.to_string());
+        if repeats > 0 {
+            self.repeated(arg, repeats);
+        }
+    }
+
+    fn repeated(&mut self, arg: &Arg, repeats: u64) {
+        for n in 0..repeats {
+            self.once(arg, n == 0 || arg.multiple_token);
+        }
+    }
+
+    fn once(&mut self, arg: &Arg, with_token: bool) {
+        if let Some(token) = arg.token.filter(|_| with_token) {
+            self.push(token);
+        }
+        match arg.kind {
+            Kind::PureToken => (),
+            Kind::Block(parts) => self.sequence(parts),
+            Kind::OneOf(choices) => {
+                let choice = self.below(choices.len() as u64) as usize;
+                let mut chosen = choices[choice];
+                // Choosing it is what makes an optional choice be there.
+                chosen.optional = false;
+                self.sequence(&[chosen]);
+            }
+            Kind::Key(_) => {
+                let n = self.below(KEYS);
+                self.push(format!("key:{n}"));
+            }
+            Kind::Integer => {
+                let n = 1 + self.below(9);
+                self.push(n.to_string());
+            }
+            Kind::Double => {
+                let n = self.below(40);
+                self.push(format!("{}.{}", n / 4, (n % 4) * 25));
+            }
+            Kind::Pattern => {
+                let pattern = ["*", "key:*", "?", "[a-c]*", "m[^0]"][self.below(5) as usize];
+                self.push(pattern);
+            }
+            Kind::UnixTime => {
+                let moment_s = 4_000_000_000 + self.below(1000);
+                let in_ms = arg.name.contains("milliseconds");
+                self.push((if in_ms { moment_s * 1000 } else { moment_s }).to_string());
+            }
+            Kind::Text => self.text(arg.name),
+        }
+    }
+
+    /// A text whose name says that not every text will do gets one that does.
+    fn text(&mut self, name: &str) {
+        let n = self.below(5);
+        let word = match name {
+            "id" | "start-id" | "end-id" | "last-id" | "lastid" | "min-id" => format!("{n}-1"),
+            "start" | "end" | "min" | "max" | "threshold" | "cursor" => n.to_string(),
+            "encoding" => ["u8", "i16", "u4", "i64", "u1"][n as usize].to_owned(),
+            "bit" => (n & 1).to_string(),
+            _ => format!("{}{n}", name.chars().next().unwrap_or('x')),
+        };
+        self.push(word);
+    }
+}
