@@ -102,6 +102,8 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        #[cfg(loom)]
+        self.shadows.iter().for_each(Shadow::touch);
         let bytes = self.bytes.as_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: `new` took this pointer and length out of a box, and nobody else frees it.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(bytes, self.len)) });

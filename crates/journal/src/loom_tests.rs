@@ -35,6 +35,7 @@ fn two_writers_and_a_reader_agree_on_the_stream() {
         let writers: Vec<_> = writers.collect();
         let mut bytes = Vec::new();
         // In the middle: whatever is there is whole up to the watermark.
+        thread::yield_now();
         read_into(&mut reader, &mut bytes);
         assert!(b"aaabbb".starts_with(&bytes) || b"bbbaaa".starts_with(&bytes));
         writers.into_iter().for_each(|writer| writer.join().expect("it ends"));
