@@ -1,1 +1,31 @@
-//! To be written.
+//! What happens between a request and its reply: look up, refuse or lock, run, note the effects.
+//!
+//! Read in this order: [`engine`] (what all workers share), [`client`] (what one connection is),
+//! [`batch`] (requests of one connection, parsed, prefetched and run in order), [`call`] (one
+//! command: reasons to refuse, locks, handler, effects), [`cx`] and [`db`] (all that a handler
+//! sees). No socket, file or thread is in here: the server feeds bytes and takes bytes.
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod call;
+pub mod client;
+pub mod clients;
+pub mod cx;
+pub mod db;
+pub mod effects;
+pub mod engine;
+pub mod error;
+pub mod expire_cycle;
+pub mod multi;
+pub mod refuse;
+pub mod settings;
+pub mod stats;
+
+pub use client::Client;
+pub use cx::{Cx, Handler};
+pub use db::Db;
+pub use engine::Engine;
+pub use error::{CmdError, CmdResult};
+
+/// A command of ours.
+pub type Command = command::Command<Handler>;

@@ -1,1 +1,26 @@
-//! To be written.
+//! The keyspace: records, shards, their locks, and the gate.
+//!
+//! Read in this order: [`record`] (what one key costs), [`shard`] (where records live and the one
+//! door through which they change), [`lock`] and [`gate`] (who may be inside), [`keyspace`] (all
+//! shards together) and [`access`] (the proof of access that a command is handed).
+//!
+//! Nothing here knows a client, a command or a protocol.
+
+pub mod access;
+pub mod eviction_clock;
+pub mod gate;
+pub mod keyspace;
+pub mod lazyfree;
+pub mod lock;
+pub mod record;
+pub mod shard;
+mod sync;
+pub mod ticks;
+pub mod value;
+
+pub use access::Access;
+pub use gate::{Gate, Inside, PerWorker, Seat, World};
+pub use keyspace::{Key, Keyspace};
+pub use record::{Encoding, Record, StrRef, Type};
+pub use shard::{DbShard, Expire, NewValue, ShardData};
+pub use value::{Collection, OwnedValue};

@@ -1,0 +1,271 @@
+//! Requests of one connection: parsed together, prefetched together, run one by one, in order.
+//!
+//! ```text
+//!   input ── parse ≤ 32 requests ── look up, hash their keys ──┬─ prefetch buckets
+//!                                                              ├─ prefetch records
+//!                                                              └─ run: 1, 2, 3 …   replies ──► out
+//! ```
+//!
+//! A key is two cache misses away: its bucket, then its record. One command after the other pays
+//! both each time; a batch of a pipeline has them all under way at once.
+//!
+//! # Invariants
+//!
+//! (1) Requests run in the order they came, and each runs as if it were alone: the batch only
+//!     decides what is in the cache.
+//! (2) When a request cannot run now (its shard is busy), nothing of it has happened: it and all
+//!     behind it stay in the input.
+
+use base::random::Random;
+use command::table::CommandId;
+use resp::{Batch, Limits, Parsed, Pending};
+use store::Inside;
+
+use crate::call::Ran;
+use crate::client::{Client, Closing};
+use crate::cx::KeyHashes;
+use crate::effects::Effects;
+use crate::engine::Engine;
+use crate::error::CmdError;
+
+/// Requests parsed and prefetched together. More gains nothing: the processor has some dozen
+/// cache misses under way at most.
+const BATCH_MAX: usize = 32;
+/// Requests of one connection before others get their turn.
+const TURN_MAX: usize = 1024;
+/// As Redis: a request of more arguments is refused.
+const ARGS_MAX: usize = 1024 * 1024;
+
+/// Why a connection's turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The input is used up but for an unfinished request, which needs at least so many bytes
+    /// (0: nothing is left).
+    Drained { needs: usize },
+    /// There is more to run; others first.
+    Turn,
+    /// The request at `consumed` waits for a shard; the worker will be woken when it is free.
+    Parked,
+    /// The client is to be closed: see `Client::closing`.
+    Closing,
+}
+
+/// What one turn used of the input and why it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub consumed: usize,
+    pub stop: Stop,
+}
+
+/// A worker's tools for running requests, reused from batch to batch.
+pub struct Runner {
+    pub worker: usize,
+    pub now_ms: i64,
+    pub random: Random,
+    pub(crate) effects: Effects,
+    pub(crate) last_ticks: u64,
+    batch: Batch,
+    plans: Vec<Plan>,
+    hashes: Vec<u64>,
+}
+
+/// What is known of a request before it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) id: Option<CommandId>,
+    hashes_at: u32,
+    hashes: u32,
+    first: u32,
+    step: u32,
+}
+
+impl Plan {
+    pub(crate) fn hashes<'h>(&self, all: &'h [u64]) -> KeyHashes<'h> {
+        let at = self.hashes_at as usize;
+        KeyHashes {
+            hashes: &all[at..at + self.hashes as usize],
+            first: self.first as usize,
+            step: self.step as usize,
+        }
+    }
+}
+
+impl Runner {
+    pub fn new(engine: &Engine, worker: usize) -> Runner {
+        Runner {
+            worker,
+            now_ms: 0,
+            random: engine.new_random(),
+            effects: Effects::default(),
+            last_ticks: 0,
+            batch: Batch::new(),
+            plans: Vec::with_capacity(BATCH_MAX),
+            hashes: Vec::with_capacity(BATCH_MAX),
+        }
+    }
+
+    /// Runs the whole requests at the beginning of `input`. Replies are appended to `out`.
+    pub fn run(
+        &mut self,
+        engine: &Engine,
+        inside: &mut Inside<'_>,
+        client: &mut Client,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Turn {
+        let (mut at, mut ran) = (0, 0);
+        let mut batch = std::mem::take(&mut self.batch);
+        let stop = loop {
+            batch.clear();
+            let limits = Limits {
+                bulk_bytes_max: engine.settings.bulk_bytes_max(),
+                args_max: ARGS_MAX,
+                unauthenticated: engine.needs_password(client),
+                ..Limits::default()
+            };
+            let (end, parsed) = batch.parse(input, at, BATCH_MAX, &limits, &mut client.pending);
+            self.now_ms = base::clock::unix_ms();
+            match self.run_batch(engine, inside, client, &batch, input, out) {
+                Some((request, stop)) => {
+                    // The parser's notes are about the end of the input, not about this request.
+                    client.pending = Pending::default();
+                    at = request;
+                    break stop;
+                }
+                None => at = end,
+            }
+            ran += batch.len();
+            match parsed {
+                Parsed::Error(error) => {
+                    let text = format!("ERR {error}");
+                    engine.errors.count("ERR");
+                    engine.log_protocol_error(client, &text, &input[at..]);
+                    resp::Reply::new(out, client.protocol).error(&text);
+                    client.closing = Closing::AfterReplies;
+                    break Stop::Closing;
+                }
+                Parsed::NeedMore { hint } => break Stop::Drained { needs: hint },
+                Parsed::Requests if at == input.len() => break Stop::Drained { needs: 0 },
+                Parsed::Requests if ran >= TURN_MAX => break Stop::Turn,
+                Parsed::Requests => {}
+            }
+        };
+        self.batch = batch;
+        Turn { consumed: at, stop }
+    }
+
+    /// Runs a parsed batch. If it ends early: where the input continues, and why.
+    fn run_batch(
+        &mut self,
+        engine: &Engine,
+        inside: &mut Inside<'_>,
+        client: &mut Client,
+        batch: &Batch,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<(usize, Stop)> {
+        if batch.is_empty() {
+            return None;
+        }
+        let plans = std::mem::take(&mut self.plans);
+        let hashes = std::mem::take(&mut self.hashes);
+        let (plans, hashes) = plan(engine, client.db, batch, input, plans, hashes);
+        self.last_ticks = store::ticks::now();
+        let mut early = None;
+        for (i, plan) in plans.iter().enumerate() {
+            inside.checkpoint();
+            let request = batch.request(i);
+            let raw = (!request.inline).then(|| &input[request.start..request.end]);
+            let args = batch.args(i, input);
+            let ran = self.run_one(engine, inside, client, *plan, &hashes, args, raw, out);
+            if ran == Ran::Parked {
+                early = Some((request.start, Stop::Parked));
+                break;
+            }
+            if client.closing != Closing::No {
+                early = Some((request.end, Stop::Closing));
+                break;
+            }
+        }
+        (self.plans, self.hashes) = (plans, hashes);
+        early
+    }
+}
+
+/// Looks up every request, hashes its keys, and has their buckets and records fetched.
+fn plan(
+    engine: &Engine,
+    db: usize,
+    batch: &Batch,
+    input: &[u8],
+    mut plans: Vec<Plan>,
+    mut hashes: Vec<u64>,
+) -> (Vec<Plan>, Vec<u64>) {
+    use command::keys::KeyLayout;
+    plans.clear();
+    hashes.clear();
+    let keyspace = &engine.keyspace;
+    for i in 0..batch.len() {
+        let args = batch.args(i, input);
+        let id = engine.table.lookup_call(args.len(), |i| args.at(i));
+        let mut plan = Plan { id, hashes_at: hashes.len() as u32, hashes: 0, first: 0, step: 0 };
+        if let Some(id) = id {
+            let entry = engine.table.get(id);
+            (plan.first, plan.step) = match entry.layout {
+                KeyLayout::None => (0, 0),
+                KeyLayout::One(index) => (u32::from(index), 0),
+                KeyLayout::Range { first, step, .. } => (u32::from(first), u32::from(step)),
+                // No key is at this index, so their hashes serve the locks only.
+                KeyLayout::Other => (u32::MAX, 0),
+            };
+            entry.for_each_key(
+                args.len(),
+                |i| args.at(i),
+                |index| hashes.push(keyspace.key(args.at(index)).hash),
+            );
+            plan.hashes = hashes.len() as u32 - plan.hashes_at;
+        }
+        plans.push(plan);
+    }
+    if hashes.len() > 1 {
+        let _pin = keyspace.pin();
+        for &hash in &hashes {
+            keyspace.prefetch_bucket(db, hash);
+        }
+        for &hash in &hashes {
+            keyspace.prefetch_record(db, hash);
+        }
+    }
+    (plans, hashes)
+}
+
+impl Engine {
+    /// Whether this client must authenticate before anything else.
+    #[inline]
+    pub fn needs_password(&self, client: &Client) -> bool {
+        !client.authenticated
+            && self.settings.password_required.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn log_protocol_error(&self, client: &Client, text: &str, input: &[u8]) {
+        const SHOWN_BYTES: usize = 128;
+        let shown = input[..input.len().min(SHOWN_BYTES)].escape_ascii();
+        self.host.log(
+            '-',
+            &format!(
+                "{text} from client: id={} addr={}. Query buffer during protocol error: '{shown}'",
+                client.id, client.address
+            ),
+        );
+    }
+
+    /// The reply to a request whose command nobody declared.
+    pub(crate) fn unknown(&self, args: resp::Args<'_>) -> CmdError {
+        match self.table.lookup(args.at(0)) {
+            Some(container) => {
+                CmdError::unknown_subcommand(&self.table.get(container).full_name, args.at(1))
+            }
+            None => CmdError::unknown_command(args.at(0), args.iter().skip(1)),
+        }
+    }
+}

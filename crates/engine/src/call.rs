@@ -1,0 +1,303 @@
+//! One command: refusals, locks, handler, effects.
+//!
+//! ```text
+//!   refuse? ──► queue in MULTI? ──► locks or gate ──► handler ──► journal ──► unlock ──► count
+//! ```
+//!
+//! # Invariants
+//!
+//! (1) What a command leaves in the journal is appended before its locks are released: commands
+//!     that conflict are journaled in the order they ran.
+//! (2) A command that answers an error has left the data set as it was; its half-written reply is
+//!     taken back.
+
+use command::declare::Lock;
+use command::table::Entry;
+use resp::{Args, Reply};
+use store::access::Busy;
+use store::eviction_clock::Usage;
+use store::{Access, Inside, World};
+
+use crate::batch::{Plan, Runner};
+use crate::client::{Client, ReplyMode};
+use crate::cx::{Cx, Handler, KeyHashes};
+use crate::db::Db;
+use crate::engine::Engine;
+use crate::error::CmdError;
+use crate::multi;
+use crate::refuse;
+
+/// Whether a request was dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    Done,
+    /// A shard was busy. Nothing happened; the worker will be woken.
+    Parked,
+}
+
+impl Runner {
+    #[expect(clippy::too_many_arguments, reason = "the request and everything it may touch")]
+    #[inline]
+    pub(crate) fn run_one(
+        &mut self,
+        engine: &Engine,
+        inside: &mut Inside<'_>,
+        client: &mut Client,
+        plan: Plan,
+        hashes: &[u64],
+        args: Args<'_>,
+        raw: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Ran {
+        let reply_at = out.len();
+        let Some(id) = plan.id else {
+            self.refused(engine, client, &engine.unknown(args), out);
+            return self.end_reply(client, reply_at, out);
+        };
+        let entry = engine.table.get(id);
+        let plain = client.is_plain()
+            && entry.arity_allows(args.len())
+            && !engine.needs_password(client);
+        if !plain {
+            let request = refuse::Request { engine, client, entry, args };
+            if let Some(error) = refuse::refuse(&request) {
+                engine.stats[self.worker].per_command[id.index()].rejected.add(1);
+                self.refused(engine, client, &error, out);
+                return self.end_reply(client, reply_at, out);
+            }
+            if multi::queues(client, entry) {
+                multi::queue(client, id, args);
+                Reply::new(out, client.protocol).simple("QUEUED");
+                return self.end_reply(client, reply_at, out);
+            }
+        }
+        let hashes = plan.hashes(hashes);
+        let keyspace = &engine.keyspace;
+        let ran = match entry.lock {
+            Lock::Keys => {
+                let access = loop {
+                    let access = match hashes.hashes {
+                        [] => Ok(Access::Nothing),
+                        [hash] => Access::one(keyspace, *hash),
+                        all => Access::many(keyspace, all.iter().copied()),
+                    };
+                    match access {
+                        Ok(access) => break access,
+                        Err(Busy(shard)) => {
+                            if keyspace.park(shard, self.worker) {
+                                engine.stats[self.worker].parked.add(1);
+                                return Ran::Parked;
+                            }
+                        }
+                    }
+                };
+                self.call(engine, client, entry, hashes, args, raw, access, None, out)
+            }
+            Lock::Local => {
+                self.call(engine, client, entry, hashes, args, raw, Access::Nothing, None, out)
+            }
+            Lock::EachShard => {
+                let access = Access::each(keyspace);
+                self.call(engine, client, entry, hashes, args, raw, access, None, out)
+            }
+            Lock::World => {
+                engine.stats[self.worker].world_commands.add(1);
+                let world = inside.close();
+                let access = Access::world(keyspace);
+                let ran =
+                    self.call(engine, client, entry, hashes, args, raw, access, Some(world), out);
+                // Such a command may have taken long.
+                self.now_ms = base::clock::unix_ms();
+                ran
+            }
+        };
+        debug_assert_eq!(ran, Ran::Done);
+        if client.reply_mode != ReplyMode::On {
+            return self.end_reply(client, reply_at, out);
+        }
+        ran
+    }
+
+    /// Runs the handler and sees to what it leaves behind.
+    #[expect(clippy::too_many_arguments, reason = "the request and everything it may touch")]
+    #[inline]
+    fn call<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        client: &'a mut Client,
+        entry: &'a Entry<Handler>,
+        hashes: KeyHashes<'a>,
+        args: Args<'a>,
+        raw: Option<&[u8]>,
+        access: Access<'a>,
+        world: Option<World<'a>>,
+        out: &'a mut Vec<u8>,
+    ) -> Ran {
+        let (worker, db) = (self.worker, client.db);
+        let stats = &*engine.stats[worker];
+        self.effects.begin(!engine.journal.is_on());
+        client.last_command = Some(entry.id);
+        client.commands += 1;
+        let protocol = client.protocol;
+        let no_touch = client.no_touch;
+        let mut cx = Cx {
+            args,
+            db: Db {
+                access,
+                engine,
+                keyspace: &engine.keyspace,
+                stats,
+                effects: &mut self.effects,
+                random: &mut self.random,
+                index: db,
+                usage: Usage { clock: engine.settings.usage_clock(), now_ms: self.now_ms },
+                no_touch,
+            },
+            reply: Reply::new(out, protocol),
+            client,
+            engine,
+            world,
+            entry,
+            worker,
+            hashes,
+        };
+        run_handler(&mut cx);
+        let Cx { db: Db { access, effects, .. }, world, .. } = cx;
+        if effects.dirty > 0 {
+            stats.dirty.add(effects.dirty);
+        }
+        if !effects.silent {
+            // (1): the locks in `access` are still held.
+            let verbatim = || raw.map_or_else(|| encode_args(args), <[u8]>::to_vec);
+            if effects.is_verbatim() && effects.dirty > 0 && raw.is_some() {
+                engine.journal.append(worker, db as u32, &[raw.expect("just checked")]);
+            } else {
+                effects.end_command(0, verbatim);
+                append(engine, worker, db, &effects.commands);
+            }
+        }
+        drop(access);
+        drop(world);
+        let now = store::ticks::now();
+        let command = &stats.per_command[entry.id.index()];
+        command.calls.add(1);
+        command.ticks.add(now.wrapping_sub(self.last_ticks));
+        self.last_ticks = now;
+        stats.commands.add(1);
+        Ran::Done
+    }
+
+    #[cold]
+    fn refused(&mut self, engine: &Engine, client: &mut Client, error: &CmdError, out: &mut Vec<u8>) {
+        if let Some(multi) = &mut client.multi {
+            multi.aborted = true;
+        }
+        engine.errors.count(error.code());
+        Reply::new(out, client.protocol).error(error.0.as_bytes());
+    }
+
+    /// CLIENT REPLY: takes the reply back if there shall be none.
+    fn end_reply(&mut self, client: &mut Client, reply_at: usize, out: &mut Vec<u8>) -> Ran {
+        match client.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => out.truncate(reply_at),
+            ReplyMode::SkipNext => {
+                out.truncate(reply_at);
+                client.reply_mode = ReplyMode::Skip;
+            }
+            ReplyMode::Skip => {
+                out.truncate(reply_at);
+                client.reply_mode = ReplyMode::On;
+            }
+        }
+        Ran::Done
+    }
+}
+
+/// Runs the handler; an error replaces whatever it had replied (2).
+#[inline]
+fn run_handler(cx: &mut Cx<'_>) {
+    let reply_at = cx.reply.len();
+    if let Err(error) = (cx.entry.decl.handler)(cx) {
+        fail(cx, reply_at, &error);
+    }
+}
+
+#[cold]
+fn fail(cx: &mut Cx<'_>, reply_at: usize, error: &CmdError) {
+    cx.reply.truncate(reply_at);
+    cx.reply.error(error.0.as_bytes());
+    cx.engine.errors.count(error.code());
+    cx.db.stats.per_command[cx.entry.id.index()].failed.add(1);
+}
+
+fn encode_args(args: Args<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    resp::encode::write_request(&mut out, args.iter());
+    out
+}
+
+/// Appends what a command left, as a transaction if it is more than one command.
+fn append(engine: &Engine, worker: usize, db: usize, commands: &[Vec<u8>]) {
+    const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+    const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+    match commands {
+        [] => {}
+        [one] => {
+            engine.journal.append(worker, db as u32, &[one]);
+        }
+        many => {
+            let mut parts: Vec<&[u8]> = Vec::with_capacity(many.len() + 2);
+            parts.push(MULTI);
+            parts.extend(many.iter().map(Vec::as_slice));
+            parts.push(EXEC);
+            engine.journal.append(worker, db as u32, &parts);
+        }
+    }
+}
+
+/// Runs a queued command inside EXEC, with the world that EXEC owns. A SELECT inside changes the
+/// client's database for the commands behind it.
+pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: Args<'_>) {
+    let engine = cx.engine;
+    let db = cx.client.db;
+    let dirty_before = cx.db.effects.dirty;
+    let entry = engine.table.get(id);
+    cx.client.last_command = Some(id);
+    let started = store::ticks::now();
+    {
+        let mut nested = Cx {
+            args,
+            db: Db {
+                // Shards are taken anew for each command; nobody can come in between, since the
+                // gate is closed.
+                access: Access::world(&engine.keyspace),
+                engine,
+                keyspace: &engine.keyspace,
+                stats: cx.db.stats,
+                effects: &mut *cx.db.effects,
+                random: &mut *cx.db.random,
+                index: db,
+                usage: cx.db.usage,
+                no_touch: cx.db.no_touch,
+            },
+            reply: cx.reply.lend(),
+            client: &mut *cx.client,
+            engine,
+            world: cx.world.as_mut().map(World::lend),
+            entry,
+            worker: cx.worker,
+            hashes: KeyHashes::default(),
+        };
+        run_handler(&mut nested);
+    }
+    if cx.db.effects.dirty != dirty_before && db != cx.db.index {
+        cx.db.effects.select(db);
+        cx.db.index = db;
+    }
+    cx.db.effects.end_command(dirty_before, || encode_args(args));
+    let command = &cx.db.stats.per_command[id.index()];
+    command.calls.add(1);
+    command.ticks.add(store::ticks::now().wrapping_sub(started));
+    cx.db.stats.commands.add(1);
+}

@@ -1,0 +1,181 @@
+//! One connection, as the engine knows it. The socket itself is the server's.
+
+use std::net::SocketAddr;
+
+use resp::{Pending, Protocol};
+
+use crate::multi::Multi;
+
+/// Where a client connects from, or to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    /// The path of the server's socket.
+    Unix(std::sync::Arc<str>),
+    /// No socket: tests and internal calls.
+    None,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Address::Tcp(a) => write!(f, "{a}"),
+            Address::Unix(path) => write!(f, "{path}:0"),
+            Address::None => f.write_str("?:0"),
+        }
+    }
+}
+
+/// What happens to the connection after the current command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    No,
+    /// After its replies are written.
+    AfterReplies,
+    /// At once.
+    Now,
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    On,
+    Off,
+    /// Said by SKIP: the command after this one gets no reply.
+    SkipNext,
+    Skip,
+}
+
+/// Facts that few connections have: allocated when the first of them is set.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub name: Vec<u8>,
+    pub lib_name: Vec<u8>,
+    pub lib_ver: Vec<u8>,
+}
+
+pub struct Client {
+    /// Unique for the life of the server, ascending.
+    pub id: u64,
+    pub db: usize,
+    pub protocol: Protocol,
+    pub authenticated: bool,
+    pub closing: Closing,
+    pub reply_mode: ReplyMode,
+    pub no_evict: bool,
+    pub no_touch: bool,
+    /// Sent AUTH or HELLO with good credentials under this name; none is `default`.
+    pub user: Option<Box<str>>,
+    /// CLIENT CAPA redirect.
+    pub capa_redirect: bool,
+    pub multi: Option<Box<Multi>>,
+    pub names: Option<Box<Names>>,
+    pub address: Address,
+    pub local_address: Address,
+    /// The file descriptor's number, for CLIENT LIST.
+    pub fd: i32,
+    pub created_ms: i64,
+    pub active_ms: i64,
+    /// Id of the command that ran last, as the table counts.
+    pub last_command: Option<command::table::CommandId>,
+    /// Input that is not a whole request yet.
+    pub input: Vec<u8>,
+    /// The parser's notes on `input`.
+    pub pending: Pending,
+    /// Replies that the socket did not take yet.
+    pub output: Vec<u8>,
+    /// When the output first exceeded its soft limit.
+    pub output_over_since_ms: Option<i64>,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+    pub commands: u64,
+}
+
+impl Client {
+    pub fn new(id: u64, now_ms: i64) -> Client {
+        Client {
+            id,
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated: false,
+            closing: Closing::No,
+            reply_mode: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            user: None,
+            capa_redirect: false,
+            multi: None,
+            names: None,
+            address: Address::None,
+            local_address: Address::None,
+            fd: -1,
+            created_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+            input: Vec::new(),
+            pending: Default::default(),
+            output: Vec::new(),
+            output_over_since_ms: None,
+            input_bytes: 0,
+            output_bytes: 0,
+            commands: 0,
+        }
+    }
+
+    pub fn names(&self) -> &Names {
+        static NONE: Names =
+            Names { name: Vec::new(), lib_name: Vec::new(), lib_ver: Vec::new() };
+        self.names.as_deref().unwrap_or(&NONE)
+    }
+
+    pub fn names_mut(&mut self) -> &mut Names {
+        self.names.get_or_insert_default()
+    }
+
+    pub fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or("default")
+    }
+
+    /// Whether nothing but the plain path applies: in no transaction, replies on, not closing.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.multi.is_none()
+            && self.reply_mode == ReplyMode::On
+            && self.closing == Closing::No
+    }
+
+    /// RESET: everything but the connection itself is as new.
+    pub fn reset(&mut self, authenticated: bool) {
+        self.db = 0;
+        self.protocol = Protocol::Resp2;
+        self.authenticated = authenticated;
+        self.reply_mode = ReplyMode::On;
+        self.no_evict = false;
+        self.no_touch = false;
+        self.user = None;
+        self.multi = None;
+        if let Some(names) = &mut self.names {
+            names.name.clear();
+        }
+    }
+
+    /// Bytes held on behalf of this client.
+    pub fn memory(&self) -> usize {
+        size_of::<Client>()
+            + self.input.capacity()
+            + self.output.capacity()
+            + self.pending.allocated_bytes()
+            + self.multi.as_ref().map_or(0, |m| m.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Client>() <= 512, "{}", size_of::<Client>());
+        assert_eq!(Client::new(1, 0).memory(), size_of::<Client>());
+    }
+}

@@ -1,0 +1,98 @@
+//! All that a handler sees: its arguments, the database, the reply, its client, the engine.
+
+use command::table::Entry;
+use resp::{Args, Reply};
+use store::{Key, World};
+
+use crate::client::Client;
+use crate::db::Db;
+use crate::engine::Engine;
+use crate::error::{CmdError, CmdResult};
+
+/// What runs a command. It reads all of argv, looks up, changes, replies, in this order: nothing
+/// changes before and nothing fails after.
+pub type Handler = fn(&mut Cx<'_>) -> CmdResult;
+
+pub struct Cx<'a> {
+    /// With the command's name first.
+    pub args: Args<'a>,
+    pub db: Db<'a>,
+    pub reply: Reply<'a>,
+    pub client: &'a mut Client,
+    pub engine: &'a Engine,
+    /// There while the gate is closed: the right to look at every worker's clients.
+    pub world: Option<World<'a>>,
+    /// Its place in the command table.
+    pub entry: &'a Entry<Handler>,
+    pub worker: usize,
+    pub(crate) hashes: KeyHashes<'a>,
+}
+
+/// Hashes of the keys in argv that were computed before the command ran.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct KeyHashes<'a> {
+    pub(crate) hashes: &'a [u64],
+    pub(crate) first: usize,
+    pub(crate) step: usize,
+}
+
+impl KeyHashes<'_> {
+    #[inline]
+    fn of(&self, index: usize) -> Option<u64> {
+        if index == self.first {
+            return self.hashes.first().copied();
+        }
+        if self.step == 0 || index < self.first || !(index - self.first).is_multiple_of(self.step)
+        {
+            return None;
+        }
+        self.hashes.get((index - self.first) / self.step).copied()
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Arguments, the name included.
+    pub fn argc(&self) -> usize {
+        self.args.len()
+    }
+
+    #[inline]
+    pub fn arg(&self, index: usize) -> &'a [u8] {
+        self.args.at(index)
+    }
+
+    /// The argument as a key, with its hash.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let bytes = self.args.at(index);
+        match self.hashes.of(index) {
+            Some(hash) => Key { bytes, hash },
+            None => self.engine.keyspace.key(bytes),
+        }
+    }
+
+    /// The argument as an integer.
+    pub fn int(&self, index: usize) -> Result<i64, CmdError> {
+        base::number::parse_i64(self.args.at(index)).ok_or(CmdError::NOT_INTEGER)
+    }
+
+    /// Whether the argument is this word, in any case.
+    pub fn is_word(&self, index: usize, word: &str) -> bool {
+        self.args.at(index).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// Unix milliseconds at which this command runs.
+    pub fn now_ms(&self) -> i64 {
+        self.db.now_ms()
+    }
+
+    /// Repeat this on replicas and in the AOF instead of the request.
+    pub fn propagate(&mut self, args: &[&[u8]]) {
+        self.db.effects.propagate(args);
+    }
+
+    /// The command's full name in small letters, as error texts print it.
+    pub fn name(&self) -> &'a str {
+        &self.entry.full_name
+    }
+}

@@ -1,0 +1,401 @@
+//! The selected database as a handler sees it: keys with their expiry observed, their use noted,
+//! and every change counted.
+//!
+//! Whether a shard is locked, the gate is closed or there is only one worker, is decided before
+//! the handler runs and invisible here.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use base::random::Random;
+use store::eviction_clock::Usage;
+use store::shard::Remains;
+use store::{
+    Access, Collection, DbShard, Expire, Key, Keyspace, NewValue, OwnedValue, Record, StrRef, Type,
+};
+use structures::table::{HAS_TTL, Slot};
+
+use crate::effects::Effects;
+use crate::engine::Engine;
+use crate::error::CmdError;
+use crate::stats::WorkerStats;
+
+/// The classes of keyspace notifications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    Generic,
+    String,
+    List,
+    Set,
+    Hash,
+    SortedSet,
+    Stream,
+    Expired,
+    Evicted,
+    New,
+    Overwritten,
+    TypeChanged,
+}
+
+pub struct Db<'a> {
+    pub(crate) access: Access<'a>,
+    pub(crate) engine: &'a Engine,
+    pub(crate) keyspace: &'a Keyspace,
+    pub(crate) stats: &'a WorkerStats,
+    pub effects: &'a mut Effects,
+    pub random: &'a mut Random,
+    /// The database's number.
+    pub index: usize,
+    pub usage: Usage,
+    /// CLIENT NO-TOUCH: reading does not count as use.
+    pub(crate) no_touch: bool,
+}
+
+/// A key's value, expiry and usage bits on their way to another key.
+#[derive(Clone)]
+pub struct Detached {
+    pub value: OwnedValue,
+    pub expire_ms: Option<i64>,
+    pub usage: u32,
+}
+
+impl<'a> Db<'a> {
+    /// Unix milliseconds at which this command runs.
+    pub fn now_ms(&self) -> i64 {
+        self.usage.now_ms
+    }
+
+    /// For keys that are not the command's own arguments; those come from `Cx::key`.
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.keyspace.key(bytes)
+    }
+
+    #[inline]
+    fn part(&mut self, hash: u64) -> &mut DbShard {
+        self.access.db(self.keyspace, self.index, hash)
+    }
+
+    /// The key, if it is there and has not expired. An expired one is deleted on the way.
+    #[inline]
+    fn live(&mut self, key: Key<'_>) -> Option<Slot> {
+        let slot = self.part(key.hash).find(key)?;
+        if slot.flags() & HAS_TTL != 0 && self.delete_if_expired(key, slot) {
+            return None;
+        }
+        Some(slot)
+    }
+
+    #[inline(never)]
+    fn delete_if_expired(&mut self, key: Key<'_>, slot: Slot) -> bool {
+        let now_ms = self.usage.now_ms;
+        let part = self.part(key.hash);
+        if part.record(slot).expire_ms().is_none_or(|at| at > now_ms) {
+            return false;
+        }
+        let remains = part.remove(slot);
+        let lazy = self.engine.settings.lazy_expire.load(Relaxed);
+        self.free(remains, lazy);
+        self.stats.expired_keys.add(1);
+        self.effects.expired(key.bytes, lazy);
+        self.notify(Class::Expired, "expired", key);
+        true
+    }
+
+    fn free(&self, remains: Remains, lazy: bool) {
+        if let Some(value) = remains {
+            if lazy {
+                self.engine.lazyfree.free_value(value);
+            }
+            // Else it is dropped here.
+        }
+    }
+
+    // ---- reading ---------------------------------------------------------------------------
+
+    /// The key's record, for a command that uses its value: counts a hit or a miss and a use.
+    #[inline]
+    pub fn read(&mut self, key: Key<'_>) -> Option<Record<'_>> {
+        let Some(slot) = self.live(key) else {
+            self.stats.keyspace_misses.add(1);
+            return None;
+        };
+        self.stats.keyspace_hits.add(1);
+        let (usage, no_touch) = (self.usage, self.no_touch);
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let record = part.record(slot);
+        if !no_touch {
+            record.touch(&usage, || self.random.next_u64());
+        }
+        Some(record)
+    }
+
+    /// As `read`, but it does not count as a use of the key (TTL, TYPE, OBJECT).
+    pub fn read_untouched(&mut self, key: Key<'_>) -> Option<Record<'_>> {
+        let Some(slot) = self.live(key) else {
+            self.stats.keyspace_misses.add(1);
+            return None;
+        };
+        self.stats.keyspace_hits.add(1);
+        Some(self.part(key.hash).record(slot))
+    }
+
+    /// The key's record, for a command that will change it: counts a use, but no hit or miss.
+    #[inline]
+    pub fn look(&mut self, key: Key<'_>) -> Option<Record<'_>> {
+        let slot = self.live(key)?;
+        let usage = self.usage;
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let record = part.record(slot);
+        if !self.no_touch {
+            record.touch(&usage, || self.random.next_u64());
+        }
+        Some(record)
+    }
+
+    /// The record even if it has expired, uncounted: for DEBUG and digests.
+    pub fn peek(&mut self, key: Key<'_>) -> Option<Record<'_>> {
+        let part = self.part(key.hash);
+        let slot = part.find(key)?;
+        Some(part.record(slot))
+    }
+
+    /// `read` for string commands.
+    #[inline]
+    pub fn string(&mut self, key: Key<'_>) -> Result<Option<StrRef<'_>>, CmdError> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(record) => record.string().map(Some).ok_or(CmdError::WRONG_TYPE),
+        }
+    }
+
+    /// `look` for string commands.
+    #[inline]
+    pub fn look_string(&mut self, key: Key<'_>) -> Result<Option<StrRef<'_>>, CmdError> {
+        match self.look(key) {
+            None => Ok(None),
+            Some(record) => record.string().map(Some).ok_or(CmdError::WRONG_TYPE),
+        }
+    }
+
+    /// `read` for collections.
+    pub fn collection(&mut self, key: Key<'_>) -> Option<Result<&Collection, CmdError>> {
+        let record = self.read(key)?;
+        Some(record.collection().ok_or(CmdError::WRONG_TYPE))
+    }
+
+    /// Whether the key is there; counts a hit or miss, as EXISTS does.
+    pub fn exists(&mut self, key: Key<'_>) -> bool {
+        self.read_untouched(key).is_some()
+    }
+
+    // ---- writing ---------------------------------------------------------------------------
+
+    /// Sets a string or any other value, whatever was there before. Does not count as changed:
+    /// the handler says so with its event.
+    #[inline]
+    pub fn set(&mut self, key: Key<'_>, value: NewValue<'_>, expire: Expire) {
+        let usage = self.usage.fresh();
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let slot = part.find(key);
+        let remains = part.set(slot, key, value, expire, usage);
+        if remains.is_some() {
+            let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
+            self.free(remains, lazy);
+        }
+    }
+
+    /// Sets an integer, in place if there is one already, keeping the expiry.
+    pub fn set_int(&mut self, key: Key<'_>, n: i64) {
+        let usage = self.usage.fresh();
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        match part.find(key) {
+            Some(slot) if part.record(slot).encoding() == store::Encoding::Int => {
+                part.set_int(slot, n);
+            }
+            slot => {
+                let remains = part.set(slot, key, NewValue::Int(n), Expire::Keep, usage);
+                drop(remains);
+            }
+        }
+    }
+
+    /// Lends the string for writing at a length of `len`; it is created or grown with zeros. The
+    /// caller has checked that the key is absent or a string.
+    pub fn resize_string(&mut self, key: Key<'_>, len: usize) -> &mut [u8] {
+        let usage = self.usage.fresh();
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let slot = part.find(key);
+        part.string_resize(slot, key, len, usage)
+    }
+
+    /// Lends a collection for changing. Absent: none. Another type: an error.
+    pub fn collection_mut(&mut self, key: Key<'_>) -> Option<Result<&mut Collection, CmdError>> {
+        self.look(key)?;
+        let part = self.part(key.hash);
+        let slot = part.find(key)?;
+        Some(part.collection_mut(slot).ok_or(CmdError::WRONG_TYPE))
+    }
+
+    /// Removes the key; false if it was not there. `lazy` frees a large value in the background.
+    pub fn delete(&mut self, key: Key<'_>, lazy: bool) -> bool {
+        let Some(slot) = self.live(key) else { return false };
+        let remains = self.part(key.hash).remove(slot);
+        self.free(remains, lazy);
+        true
+    }
+
+    /// DEL's way to free, as `lazyfree-lazy-user-del` says.
+    pub fn deletes_lazily(&self) -> bool {
+        self.engine.settings.lazy_user_del.load(Relaxed)
+    }
+
+    /// Removes the key and hands over what it held.
+    pub fn take(&mut self, key: Key<'_>) -> Option<Detached> {
+        let slot = self.live(key)?;
+        let (value, expire_ms, usage) = self.part(key.hash).take(slot);
+        Some(Detached { value, expire_ms, usage })
+    }
+
+    /// A copy of what the key holds.
+    pub fn clone_value(&mut self, key: Key<'_>) -> Option<Detached> {
+        let slot = self.live(key)?;
+        let record = self.part(key.hash).record(slot);
+        Some(Detached {
+            value: record.clone_value(),
+            expire_ms: record.expire_ms(),
+            usage: record.usage(),
+        })
+    }
+
+    /// Stores what `take` or `clone_value` gave under another key or in another database.
+    pub fn put(&mut self, key: Key<'_>, detached: Detached) {
+        let expire = detached.expire_ms.map_or(Expire::Clear, Expire::At);
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let slot = part.find(key);
+        let remains =
+            part.set(slot, key, NewValue::Owned(detached.value), expire, detached.usage);
+        let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
+        self.free(remains, lazy);
+    }
+
+    /// When the key expires: none if there is no such key, else its expiry if it has one.
+    pub fn expire_ms(&mut self, key: Key<'_>) -> Option<Option<i64>> {
+        self.read_untouched(key).map(|record| record.expire_ms())
+    }
+
+    /// Sets, moves or removes the expiry of a key that is there.
+    pub fn set_expire(&mut self, key: Key<'_>, expire_ms: Option<i64>) {
+        let part = self.part(key.hash);
+        let slot = part.find(key).expect("callers looked the key up");
+        part.set_expire(slot, expire_ms);
+    }
+
+    /// Notes a change of the key: `dirty` changes (0: none) and the event that tells of it.
+    #[inline]
+    pub fn changed(&mut self, key: Key<'_>, class: Class, event: &str, dirty: u64) {
+        self.effects.dirty += dirty;
+        self.notify(class, event, key);
+    }
+
+    /// Tells listeners of an event. Nobody can listen before there is Pub/Sub.
+    #[inline]
+    pub fn notify(&mut self, class: Class, event: &str, key: Key<'_>) {
+        let _ = (class, event, key);
+    }
+
+    // ---- other databases, all keys ---------------------------------------------------------
+
+    /// Runs `f` with database `index` selected.
+    pub fn within<R>(&mut self, index: usize, f: impl FnOnce(&mut Db<'a>) -> R) -> R {
+        let before = std::mem::replace(&mut self.index, index);
+        let result = f(self);
+        self.index = before;
+        result
+    }
+
+    pub fn databases(&self) -> usize {
+        self.keyspace.databases()
+    }
+
+    pub fn shard_count(&self) -> usize {
+        self.keyspace.shard_count()
+    }
+
+    pub fn shard_bits(&self) -> u32 {
+        self.keyspace.shard_bits()
+    }
+
+    /// Shard `shard`'s part of this database. For commands that visit all keys.
+    pub fn shard(&mut self, shard: usize) -> &mut DbShard {
+        &mut self.access.shard(shard).dbs[self.index]
+    }
+
+    /// Keys in this database.
+    pub fn len(&mut self) -> usize {
+        (0..self.shard_count()).map(|s| self.shard(s).len()).sum()
+    }
+
+    pub fn is_empty(&mut self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keys with an expiry.
+    pub fn expires(&mut self) -> usize {
+        (0..self.shard_count()).map(|s| self.shard(s).expires()).sum()
+    }
+
+    /// Empties this database; returns how many keys it had. `lazy`: freed in the background.
+    pub fn flush(&mut self, lazy: bool) -> usize {
+        let (bits, reclaim) = (self.keyspace.shard_bits(), self.keyspace.reclaim());
+        let mut removed = 0;
+        for shard in 0..self.shard_count() {
+            let part = self.shard(shard);
+            if part.is_empty() {
+                continue;
+            }
+            removed += part.len();
+            let detached = part.detach(bits, reclaim);
+            if lazy {
+                self.engine.lazyfree.free_db(detached);
+            }
+        }
+        removed
+    }
+
+    /// SWAPDB: exchanges two databases in every shard.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (low, high) = (a.min(b), a.max(b));
+        for shard in 0..self.shard_count() {
+            let dbs = &mut self.access.shard(shard).dbs;
+            let (head, tail) = dbs.split_at_mut(high);
+            head[low].swap(&mut tail[0]);
+        }
+    }
+
+    /// A key chosen uniformly among all, expired ones included.
+    pub fn random_key(&mut self) -> Option<(Vec<u8>, Option<i64>)> {
+        let total = self.len();
+        if total == 0 {
+            return None;
+        }
+        let mut nth = self.random.below(total as u64) as usize;
+        for shard in 0..self.shard_count() {
+            let len = self.shard(shard).len();
+            if nth >= len {
+                nth -= len;
+                continue;
+            }
+            let mut random = Random::from_seed(self.random.next_u64());
+            let record = self.shard(shard).random(|| random.next_u64())?;
+            return Some((record.key().to_vec(), record.expire_ms()));
+        }
+        None
+    }
+
+    /// The type of the value, as TYPE prints it.
+    pub fn type_of(&mut self, key: Key<'_>) -> Option<Type> {
+        self.read_untouched(key).map(|record| record.value_type())
+    }
+}

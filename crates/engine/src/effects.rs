@@ -1,0 +1,100 @@
+//! What a command leaves behind besides its reply: how much it changed, and what replicas and the
+//! AOF shall repeat.
+//!
+//! Most writes are repeated as they came. A command that would give another result later says what
+//! to repeat instead: an expiry in absolute time, INCRBYFLOAT as SET. Keys that were found expired
+//! on the way are deleted first.
+//!
+//! # Invariants
+//!
+//! (1) A command that changed nothing (`dirty` is 0) is not repeated, save its deletions of
+//!     expired keys.
+//! (2) What one command or one EXEC leaves is appended in one piece; if it is more than one
+//!     command, inside MULTI and EXEC.
+
+use resp::encode::write_request;
+
+/// Collected while a command runs.
+#[derive(Default)]
+pub struct Effects {
+    /// Changes to the data set, as Redis counts them.
+    pub dirty: u64,
+    instead: Instead,
+    /// Commands to repeat, encoded, in order.
+    pub(crate) commands: Vec<Vec<u8>>,
+    /// Nobody listens: nothing needs to be encoded.
+    pub(crate) silent: bool,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Instead {
+    #[default]
+    Verbatim,
+    Commands(Vec<Vec<u8>>),
+    Nothing,
+}
+
+pub(crate) fn encode(args: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_request(&mut out, args.iter().copied());
+    out
+}
+
+impl Effects {
+    pub(crate) fn begin(&mut self, silent: bool) {
+        self.dirty = 0;
+        self.instead = Instead::Verbatim;
+        self.commands.clear();
+        self.silent = silent;
+    }
+
+    /// Repeat this instead of the request. Called more than once: all of them, in order.
+    pub fn propagate(&mut self, args: &[&[u8]]) {
+        if self.silent {
+            return;
+        }
+        let command = encode(args);
+        match &mut self.instead {
+            Instead::Commands(list) => list.push(command),
+            other => *other = Instead::Commands(vec![command]),
+        }
+    }
+
+    /// Repeat nothing of this command.
+    pub fn propagate_nothing(&mut self) {
+        self.instead = Instead::Nothing;
+    }
+
+    /// The commands that follow belong to another database.
+    pub(crate) fn select(&mut self, db: usize) {
+        if !self.silent {
+            self.commands.push(encode(&[b"SELECT", db.to_string().as_bytes()]));
+        }
+    }
+
+    /// A key was found expired and removed.
+    pub(crate) fn expired(&mut self, key: &[u8], lazy: bool) {
+        if !self.silent {
+            let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
+            self.commands.push(encode(&[name, key]));
+        }
+    }
+
+    /// Ends one command inside or outside of EXEC: adds what shall be repeated of it.
+    pub(crate) fn end_command(&mut self, dirty_before: u64, verbatim: impl FnOnce() -> Vec<u8>) {
+        let instead = std::mem::take(&mut self.instead);
+        if self.silent || self.dirty == dirty_before {
+            return;
+        }
+        match instead {
+            Instead::Verbatim => self.commands.push(verbatim()),
+            Instead::Commands(list) => self.commands.extend(list),
+            Instead::Nothing => {}
+        }
+    }
+
+    /// Whether the only thing to repeat is the request as it came.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.commands.is_empty() && self.instead == Instead::Verbatim
+    }
+}

@@ -1,0 +1,181 @@
+//! What all workers share.
+//!
+//! ```text
+//!   Engine
+//!     table      every command, by name and id
+//!     keyspace   shards and their locks          gate     who may be inside
+//!     journal    the stream of changes           clients  one table for each worker
+//!     config     the options as text             settings the options commands look at
+//!     stats      counters for each worker        lazyfree the background thread
+//! ```
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use base::random::Random;
+use command::table::CommandTable;
+use config::Config;
+use crossbeam_utils::CachePadded;
+use journal::Journal;
+use store::keyspace::Wake;
+use store::lazyfree::LazyFree;
+use store::{Gate, Keyspace, PerWorker, Seat};
+
+use crate::clients::Clients;
+use crate::cx::Handler;
+use crate::settings::Settings;
+use crate::stats::{ErrorStats, WorkerStats};
+
+/// What the engine cannot do itself, because it is I/O or belongs to the process.
+pub trait Host: Send + Sync {
+    /// Makes the worker's event loop turn soon.
+    fn wake(&self, worker: usize);
+    /// A line for the log: `.` debug, `-` verbose, `*` notice, `#` warning.
+    fn log(&self, level: char, text: &str);
+    /// Bytes the allocator has handed out.
+    fn used_memory(&self) -> usize;
+    /// Applies options that reach outside (log file, ports, limits). `Err` undoes the CONFIG SET.
+    fn apply(&self, changed: &[config::OptId], config: &Config) -> Result<(), String>;
+    /// Rewrites the configuration file.
+    fn rewrite_config(&self, config: &Config) -> Result<(), String>;
+    /// Facts about the process that INFO prints: (section, field, value).
+    fn facts(&self) -> Vec<(&'static str, &'static str, String)>;
+    /// Allocator reports: MEMORY MALLOC-STATS, MEMORY PURGE, DEBUG MALLCTL and its like.
+    fn allocator(&self, request: &str) -> Result<String, String>;
+    /// Begins a shutdown; the event loops end after this batch.
+    fn shut_down(&self, how: Shutdown);
+    /// Ends the process at once, for DEBUG SEGFAULT, PANIC, RESTART and so on.
+    fn crash(&self, how: &str);
+}
+
+/// SHUTDOWN's options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    pub save: Option<bool>,
+    pub now: bool,
+    pub force: bool,
+}
+
+pub struct Engine {
+    pub table: CommandTable<Handler>,
+    pub keyspace: Keyspace,
+    pub gate: Gate,
+    pub journal: Journal,
+    pub lazyfree: LazyFree,
+    pub clients: PerWorker<Clients>,
+    pub stats: Box<[CachePadded<WorkerStats>]>,
+    pub errors: ErrorStats,
+    pub settings: Settings,
+    pub host: Arc<dyn Host>,
+    config: Mutex<Config>,
+    random: Mutex<Random>,
+    next_client_id: AtomicU64,
+    clients_connected: AtomicU64,
+    /// Unix milliseconds.
+    pub started_ms: i64,
+    pub run_id: Mutex<String>,
+    pub stat_reset_ms: AtomicI64,
+    pub peak_memory: AtomicU64,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: AtomicBool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
+    pub shutting_down: AtomicBool,
+}
+
+struct WakeHost(Arc<dyn Host>);
+
+impl Wake for WakeHost {
+    fn wake(&self, worker: usize) {
+        self.0.wake(worker);
+    }
+}
+
+/// The journal keeps at least this much for readers.
+const BACKLOG_BYTES_MIN: usize = 1 << 20;
+
+impl Engine {
+    /// An engine for so many workers, and a seat for each.
+    pub fn new(
+        workers: usize,
+        commands: &[&'static [crate::Command]],
+        config: Config,
+        host: Arc<dyn Host>,
+        now_ms: i64,
+    ) -> (Engine, Vec<Seat>) {
+        let mut random = Random::from_os();
+        let mut seed = [0; 16];
+        random.fill(&mut seed);
+        let table = CommandTable::build(commands);
+        let databases = config.int(config::id::DATABASES) as usize;
+        let (gate, seats) = Gate::new(workers);
+        let settings = Settings::default();
+        settings.load(&config);
+        let backlog = (config.int(config::id::REPL_BACKLOG_SIZE) as usize).max(BACKLOG_BYTES_MIN);
+        let engine = Engine {
+            stats: (0..workers).map(|_| CachePadded::new(WorkerStats::new(table.len()))).collect(),
+            keyspace: Keyspace::new(workers, databases, seed, Box::new(WakeHost(host.clone()))),
+            gate,
+            journal: Journal::new(workers, backlog),
+            lazyfree: LazyFree::start(),
+            clients: PerWorker::new(workers, |_| Clients::default()),
+            errors: ErrorStats::default(),
+            settings,
+            host,
+            config: Mutex::new(config),
+            run_id: Mutex::new(random.hex(40)),
+            random: Mutex::new(random),
+            next_client_id: AtomicU64::new(1),
+            clients_connected: AtomicU64::new(0),
+            started_ms: now_ms,
+            stat_reset_ms: AtomicI64::new(now_ms),
+            peak_memory: AtomicU64::new(0),
+            active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
+            shutting_down: AtomicBool::new(false),
+            table,
+        };
+        (engine, seats)
+    }
+
+    pub fn workers(&self) -> usize {
+        self.gate.workers()
+    }
+
+    pub fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().expect("nobody panics holding the configuration")
+    }
+
+    /// A generator of its own for a worker.
+    pub fn new_random(&self) -> Random {
+        let mut random = self.random.lock().expect("nobody panics drawing a number");
+        Random::from_seed(random.next_u64())
+    }
+
+    pub fn next_client_id(&self) -> u64 {
+        self.next_client_id.fetch_add(1, Relaxed)
+    }
+
+    /// Counts a new connection; false if that would be more than `maxclients`.
+    pub fn admit_client(&self) -> bool {
+        let max = self.settings.clients_max.load(Relaxed) as u64;
+        if self.clients_connected.fetch_add(1, Relaxed) >= max {
+            self.clients_connected.fetch_sub(1, Relaxed);
+            return false;
+        }
+        true
+    }
+
+    pub fn forget_client(&self) {
+        self.clients_connected.fetch_sub(1, Relaxed);
+    }
+
+    pub fn connected_clients(&self) -> u64 {
+        self.clients_connected.load(Relaxed)
+    }
+
+    /// A counter summed over workers.
+    pub fn total(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
+        self.stats.iter().map(|s| counter(s)).sum()
+    }
+}

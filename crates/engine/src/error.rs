@@ -1,0 +1,134 @@
+//! The client's errors: every text in one place, in Redis's words where clients match on them.
+
+use std::borrow::Cow;
+
+/// An error reply without the leading `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CmdError(pub Cow<'static, str>);
+
+pub type CmdResult = Result<(), CmdError>;
+
+/// Errors whose text never varies.
+macro_rules! fixed {
+    ($($name:ident = $text:literal;)*) => {
+        impl CmdError {
+            $(pub const $name: CmdError = CmdError(Cow::Borrowed($text));)*
+        }
+        /// Name and text of each, for the golden test.
+        pub const FIXED: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
+    };
+}
+
+fixed! {
+    SYNTAX = "ERR syntax error";
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    NOT_INTEGER = "ERR value is not an integer or out of range";
+    NOT_FLOAT = "ERR value is not a valid float";
+    OVERFLOW = "ERR increment or decrement would overflow";
+    DECREMENT_OVERFLOW = "ERR decrement would overflow";
+    NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
+    NO_SUCH_KEY = "ERR no such key";
+    OUT_OF_RANGE = "ERR index out of range";
+    OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
+    STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    DB_OUT_OF_RANGE = "ERR DB index is out of range";
+    INVALID_DB = "ERR invalid DB index";
+    SAME_OBJECT = "ERR source and destination objects are the same";
+    NOT_POSITIVE = "ERR value is out of range, must be positive";
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    INVALID_CURSOR = "ERR invalid cursor";
+    NO_AUTH = "NOAUTH Authentication required.";
+    WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    NO_PROTO = "NOPROTO unsupported protocol version";
+    NESTED_MULTI = "ERR MULTI calls can not be nested";
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
+    NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    OOM = "OOM command not allowed when used memory > 'maxmemory'.";
+    MAX_CLIENTS = "ERR max number of clients reached";
+    PROTECTED_MODE = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+}
+
+impl CmdError {
+    /// An error whose text is put together; it begins with its code, such as `ERR`.
+    pub fn text(text: impl Into<String>) -> CmdError {
+        CmdError(Cow::Owned(text.into()))
+    }
+
+    /// `name` is the full name in small letters, subcommands as `config|get`.
+    pub fn wrong_arity(name: &str) -> CmdError {
+        CmdError::text(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// The command does not exist: shows the beginning of the arguments, as Redis does.
+    pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> CmdError {
+        const SHOWN_BYTES: usize = 128;
+        let mut shown = String::new();
+        for arg in args {
+            if shown.len() >= SHOWN_BYTES {
+                break;
+            }
+            let room = SHOWN_BYTES - shown.len();
+            shown.push_str(&format!("'{}' ", Shown(arg, room)));
+        }
+        CmdError::text(format!(
+            "ERR unknown command '{}', with args beginning with: {shown}",
+            Shown(name, SHOWN_BYTES)
+        ))
+    }
+
+    pub fn unknown_subcommand(container: &str, sub: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR unknown subcommand '{}'. Try {} HELP.",
+            Shown(sub, 128),
+            container.to_uppercase()
+        ))
+    }
+
+    pub fn invalid_expire(command: &str) -> CmdError {
+        CmdError::text(format!("ERR invalid expire time in '{command}' command"))
+    }
+
+    /// The word errorstats counts it under.
+    pub fn code(&self) -> &str {
+        let word = self.0.split(' ').next().unwrap_or("ERR");
+        if word.is_empty() { "ERR" } else { word }
+    }
+}
+
+/// Bytes of a client inside an error: at most so many, and nothing that would break the line.
+struct Shown<'a>(&'a [u8], usize);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let cut = &self.0[..self.0.len().min(self.1)];
+        f.write_str(&String::from_utf8_lossy(cut).replace(['\r', '\n'], " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_shows_the_beginning_of_its_arguments() {
+        let args: [&[u8]; 2] = [b"a", b"b\nc"];
+        let error = CmdError::unknown_command(b"nope", args.into_iter());
+        assert_eq!(error.0, "ERR unknown command 'nope', with args beginning with: 'a' 'b c' ");
+        assert_eq!(error.code(), "ERR");
+        assert_eq!(CmdError::WRONG_TYPE.code(), "WRONGTYPE");
+    }
+
+    #[test]
+    fn every_fixed_text_begins_with_a_code() {
+        for (name, text) in FIXED {
+            let code = text.split(' ').next().unwrap();
+            assert!(code.chars().all(|c| c.is_ascii_uppercase()), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Active expiry: removing keys that are due although nobody asks for them.
+//!
+//! The table knows the earliest expiry of each segment and bucket, so a walk opens only what holds
+//! a due key and finds all of them; there is nothing to sample and no second table. Each worker
+//! walks its share of the shards a few hundred removals at a time, between batches of events: a
+//! million keys due in the same second disappear within that second and nobody waits for it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use store::Inside;
+
+use crate::batch::Runner;
+use crate::effects::encode;
+use crate::engine::Engine;
+
+/// Buckets visited and keys removed while a shard is held: some tens of microseconds.
+const STEP_BUDGET: usize = 256;
+
+/// Where a worker's walk stands.
+#[derive(Default)]
+pub struct ExpireWalk {
+    shard: usize,
+    db: usize,
+    cursor: u64,
+    /// The walk has not come round since it began.
+    under_way: bool,
+}
+
+impl ExpireWalk {
+    /// Walks on for about `budget_us`. True when a whole round is complete: nothing that was due
+    /// at its beginning is left.
+    pub fn run(
+        &mut self,
+        engine: &Engine,
+        inside: &mut Inside<'_>,
+        runner: &mut Runner,
+        budget_us: u64,
+    ) -> bool {
+        if !engine.active_expire.load(Relaxed) {
+            return true;
+        }
+        let started = store::ticks::now();
+        if !self.under_way {
+            *self = ExpireWalk { shard: runner.worker, db: 0, cursor: 0, under_way: true };
+        }
+        runner.now_ms = base::clock::unix_ms();
+        let workers = engine.workers();
+        while self.shard < engine.keyspace.shard_count() {
+            while self.db < engine.keyspace.databases() {
+                inside.checkpoint();
+                let done = self.step(engine, runner);
+                if done {
+                    (self.db, self.cursor) = (self.db + 1, 0);
+                }
+                if !done && store::ticks::to_us(store::ticks::now() - started) >= budget_us {
+                    return false;
+                }
+            }
+            (self.shard, self.db, self.cursor) = (self.shard + workers, 0, 0);
+        }
+        self.under_way = false;
+        true
+    }
+
+    /// One short hold of one shard; true if its database has nothing more that is due.
+    fn step(&mut self, engine: &Engine, runner: &mut Runner) -> bool {
+        let Some(mut shard) = engine.keyspace.try_lock(self.shard) else {
+            // Somebody is busy there; the next round will find what is due.
+            return true;
+        };
+        let part = &mut shard.dbs[self.db];
+        let now_ms = runner.now_ms;
+        if part.next_expire_ms().is_none_or(|at| at > now_ms.max(0) as u64) {
+            return true;
+        }
+        let stats = &engine.stats[runner.worker];
+        let lazy = engine.settings.lazy_expire.load(Relaxed);
+        let journal = engine.journal.is_on();
+        let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
+        let mut budget = STEP_BUDGET;
+        let mut commands: Vec<Vec<u8>> = Vec::new();
+        let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |key, remains| {
+            stats.expired_keys.add(1);
+            stats.expired_by_cycle.add(1);
+            if journal {
+                commands.push(encode(&[name, key]));
+            }
+            if let Some(value) = remains
+                && lazy
+            {
+                engine.lazyfree.free_value(value);
+            }
+        });
+        for command in &commands {
+            engine.journal.append(runner.worker, self.db as u32, &[command]);
+        }
+        done
+    }
+}

@@ -1,0 +1,53 @@
+//! The ordered list of reasons to refuse a command before it runs.
+//!
+//! The order is Redis's and clients can see it: an unknown command is reported before a missing
+//! password, a missing password before anything about memory. Each reason is one small function;
+//! the list is data. A command on the plain path skips the list: it is authenticated or needs no
+//! password, in no transaction, and carries no flag that any reason looks at.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use command::declare::Flag;
+use command::table::Entry;
+use resp::Args;
+
+use crate::client::Client;
+use crate::cx::Handler;
+use crate::engine::Engine;
+use crate::error::CmdError;
+
+/// What a reason may look at.
+pub(crate) struct Request<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) client: &'a Client,
+    pub(crate) entry: &'a Entry<Handler>,
+    pub(crate) args: Args<'a>,
+}
+
+type Reason = fn(&Request<'_>) -> Option<CmdError>;
+
+const REASONS: &[(&str, Reason)] = &[
+    ("arity", arity),
+    ("authentication", authentication),
+    ("inside a transaction", no_multi),
+];
+
+pub(crate) fn refuse(request: &Request<'_>) -> Option<CmdError> {
+    REASONS.iter().find_map(|(_, reason)| reason(request))
+}
+
+fn arity(r: &Request<'_>) -> Option<CmdError> {
+    (!r.entry.arity_allows(r.args.len())).then(|| CmdError::wrong_arity(&r.entry.full_name))
+}
+
+fn authentication(r: &Request<'_>) -> Option<CmdError> {
+    let needed = r.engine.settings.password_required.load(Relaxed)
+        && !r.client.authenticated
+        && !r.entry.has(Flag::NoAuth);
+    needed.then_some(CmdError::NO_AUTH)
+}
+
+fn no_multi(r: &Request<'_>) -> Option<CmdError> {
+    (r.client.multi.is_some() && r.entry.has(Flag::NoMulti))
+        .then_some(CmdError::NOT_IN_MULTI)
+}

@@ -1,0 +1,82 @@
+//! The options that running commands look at: one relaxed load each.
+//!
+//! The configuration itself is behind a mutex, because it is text, lists and rules. Whatever a
+//! command or the event loop needs on its way is copied here whenever the configuration changes,
+//! which happens at a closed gate: a command sees either all of a CONFIG SET or nothing of it.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+use config::{Config, id};
+use store::eviction_clock::UsageClock;
+
+#[derive(Default)]
+pub struct Settings {
+    lfu: AtomicBool,
+    lfu_log_factor: AtomicU32,
+    lfu_decay_minutes: AtomicU32,
+    bulk_bytes_max: AtomicUsize,
+    query_buffer_bytes_max: AtomicUsize,
+    pub hz: AtomicU32,
+    pub clients_max: AtomicUsize,
+    pub idle_timeout_s: AtomicI64,
+    pub active_expire: AtomicBool,
+    pub active_expire_effort: AtomicU32,
+    pub lazy_expire: AtomicBool,
+    pub lazy_server_del: AtomicBool,
+    pub lazy_user_del: AtomicBool,
+    pub lazy_user_flush: AtomicBool,
+    pub protected_mode: AtomicBool,
+    pub password_required: AtomicBool,
+    pub output_limit: OutputLimit,
+}
+
+/// Hard and soft limit of a normal client's output buffer, and the seconds of the soft one.
+#[derive(Default)]
+pub struct OutputLimit {
+    pub hard_bytes: AtomicUsize,
+    pub soft_bytes: AtomicUsize,
+    pub soft_s: AtomicI64,
+}
+
+impl Settings {
+    /// Takes over what the configuration says.
+    pub fn load(&self, config: &Config) {
+        let policy = config.choice(id::MAXMEMORY_POLICY);
+        self.lfu.store(policy.ends_with("lfu"), Relaxed);
+        self.lfu_log_factor.store(config.int(id::LFU_LOG_FACTOR) as u32, Relaxed);
+        self.lfu_decay_minutes.store(config.int(id::LFU_DECAY_TIME) as u32, Relaxed);
+        self.bulk_bytes_max.store(config.int(id::PROTO_MAX_BULK_LEN) as usize, Relaxed);
+        let query_bytes = config.int(id::CLIENT_QUERY_BUFFER_LIMIT) as usize;
+        self.query_buffer_bytes_max.store(query_bytes, Relaxed);
+        self.hz.store(config.int(id::HZ) as u32, Relaxed);
+        self.clients_max.store(config.int(id::MAXCLIENTS) as usize, Relaxed);
+        self.idle_timeout_s.store(config.int(id::TIMEOUT), Relaxed);
+        self.active_expire_effort.store(config.int(id::ACTIVE_EXPIRE_EFFORT) as u32, Relaxed);
+        self.lazy_expire.store(config.flag(id::LAZYFREE_LAZY_EXPIRE), Relaxed);
+        self.lazy_server_del.store(config.flag(id::LAZYFREE_LAZY_SERVER_DEL), Relaxed);
+        self.lazy_user_del.store(config.flag(id::LAZYFREE_LAZY_USER_DEL), Relaxed);
+        self.lazy_user_flush.store(config.flag(id::LAZYFREE_LAZY_USER_FLUSH), Relaxed);
+        self.protected_mode.store(config.flag(id::PROTECTED_MODE), Relaxed);
+        self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
+    }
+
+    #[inline]
+    pub fn usage_clock(&self) -> UsageClock {
+        if self.lfu.load(Relaxed) {
+            UsageClock::Lfu {
+                log_factor: self.lfu_log_factor.load(Relaxed),
+                decay_minutes: self.lfu_decay_minutes.load(Relaxed),
+            }
+        } else {
+            UsageClock::Lru
+        }
+    }
+
+    pub fn bulk_bytes_max(&self) -> usize {
+        self.bulk_bytes_max.load(Relaxed)
+    }
+
+    pub fn query_buffer_bytes_max(&self) -> usize {
+        self.query_buffer_bytes_max.load(Relaxed)
+    }
+}

@@ -1,0 +1,157 @@
+//! Counters, one set for each worker, added up when someone asks.
+//!
+//! Each counter has one writer, its worker, so counting is a plain load and store; the atomics
+//! only make reading from elsewhere sound.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A counter with a single writer.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// What INFO commandstats prints of one command.
+#[derive(Default)]
+pub struct CommandStats {
+    pub calls: Counter,
+    pub ticks: Counter,
+    /// Refused before it ran.
+    pub rejected: Counter,
+    /// Ran and answered an error.
+    pub failed: Counter,
+}
+
+#[derive(Default)]
+pub struct WorkerStats {
+    pub commands: Counter,
+    pub keyspace_hits: Counter,
+    pub keyspace_misses: Counter,
+    pub expired_keys: Counter,
+    pub expired_by_cycle: Counter,
+    pub evicted_keys: Counter,
+    pub net_input_bytes: Counter,
+    pub net_output_bytes: Counter,
+    pub reads: Counter,
+    pub writes: Counter,
+    pub connections_received: Counter,
+    pub connections_rejected: Counter,
+    pub dirty: Counter,
+    /// Connections parked because a shard was busy.
+    pub parked: Counter,
+    /// Commands that closed the gate.
+    pub world_commands: Counter,
+    pub query_buffer_limit_closed: Counter,
+    pub output_buffer_limit_closed: Counter,
+    /// Indexed by command id.
+    pub per_command: Box<[CommandStats]>,
+}
+
+impl WorkerStats {
+    pub fn new(commands: usize) -> WorkerStats {
+        WorkerStats {
+            per_command: (0..commands).map(|_| CommandStats::default()).collect(),
+            ..WorkerStats::default()
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        let WorkerStats {
+            commands,
+            keyspace_hits,
+            keyspace_misses,
+            expired_keys,
+            expired_by_cycle,
+            evicted_keys,
+            net_input_bytes,
+            net_output_bytes,
+            reads,
+            writes,
+            connections_received,
+            connections_rejected,
+            dirty: _,
+            parked,
+            world_commands,
+            query_buffer_limit_closed,
+            output_buffer_limit_closed,
+            per_command,
+        } = self;
+        for counter in [
+            commands,
+            keyspace_hits,
+            keyspace_misses,
+            expired_keys,
+            expired_by_cycle,
+            evicted_keys,
+            net_input_bytes,
+            net_output_bytes,
+            reads,
+            writes,
+            connections_received,
+            connections_rejected,
+            parked,
+            world_commands,
+            query_buffer_limit_closed,
+            output_buffer_limit_closed,
+        ] {
+            counter.reset();
+        }
+        for command in per_command {
+            for c in [&command.calls, &command.ticks, &command.rejected, &command.failed] {
+                c.reset();
+            }
+        }
+    }
+}
+
+/// INFO errorstats: how often each error code was answered. Errors are rare: a mutex will do.
+#[derive(Default)]
+pub struct ErrorStats(Mutex<HashMap<String, u64>>);
+
+impl ErrorStats {
+    /// Codes beyond this many are counted together: clients can make up codes.
+    const CODES_MAX: usize = 128;
+
+    pub fn count(&self, code: &str) {
+        let mut map = self.0.lock().expect("nobody panics while counting");
+        if let Some(n) = map.get_mut(code) {
+            *n += 1;
+        } else if map.len() < Self::CODES_MAX {
+            map.insert(code.to_owned(), 1);
+        } else {
+            *map.entry("ERRORSTATS_OVERFLOW".to_owned()).or_insert(0) += 1;
+        }
+    }
+
+    /// Sorted by code.
+    pub fn list(&self) -> Vec<(String, u64)> {
+        let map = self.0.lock().expect("nobody panics while counting");
+        let mut list: Vec<_> = map.iter().map(|(k, n)| (k.clone(), *n)).collect();
+        list.sort();
+        list
+    }
+
+    pub fn total(&self) -> u64 {
+        self.list().iter().map(|(_, n)| n).sum()
+    }
+
+    pub fn reset(&self) {
+        self.0.lock().expect("nobody panics while counting").clear();
+    }
+}

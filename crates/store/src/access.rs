@@ -1,0 +1,115 @@
+//! The proof of access that a running command holds: which shards it may touch.
+//!
+//! ```text
+//!   Nothing           PING
+//!   One(shard)        GET, SET, … and MSET whose keys share a shard
+//!   Many(shards)      MSET, RENAME, … in ascending order
+//!   Each              SCAN, DBSIZE: any shard, one at a time
+//!   World             the gate is closed: any shard, all of them if need be
+//! ```
+//!
+//! A command asks for the part of the database where a key lives and gets it, or we have a bug: it
+//! touched a key it did not declare.
+
+use smallvec::SmallVec;
+
+use crate::keyspace::{Keyspace, ShardGuard};
+use crate::shard::{DbShard, ShardData};
+
+pub enum Access<'k> {
+    Nothing,
+    One(ShardGuard<'k>),
+    Many(SmallVec<[ShardGuard<'k>; 8]>),
+    /// Holds the shard it is visiting.
+    Each(&'k Keyspace, Option<ShardGuard<'k>>),
+    /// Holds the shards it has touched so far. Only built while the gate is closed.
+    World(&'k Keyspace, Vec<Option<ShardGuard<'k>>>),
+}
+
+/// The shard that was busy, after everything else was given back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Busy(pub usize);
+
+impl<'k> Access<'k> {
+    /// The shard of one hash.
+    #[inline]
+    pub fn one(keyspace: &'k Keyspace, hash: u64) -> Result<Access<'k>, Busy> {
+        let shard = keyspace.shard_of(hash);
+        keyspace.try_lock(shard).map(Access::One).ok_or(Busy(shard))
+    }
+
+    /// The shards of several hashes, taken in ascending order so that no two workers can wait for
+    /// each other.
+    pub fn many(
+        keyspace: &'k Keyspace,
+        hashes: impl Iterator<Item = u64>,
+    ) -> Result<Access<'k>, Busy> {
+        let mut wanted: SmallVec<[usize; 16]> = hashes.map(|h| keyspace.shard_of(h)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut guards = SmallVec::new();
+        for shard in wanted {
+            guards.push(keyspace.try_lock(shard).ok_or(Busy(shard))?);
+        }
+        Ok(match guards.len() {
+            0 => Access::Nothing,
+            1 => Access::One(guards.pop().expect("there is one")),
+            _ => Access::Many(guards),
+        })
+    }
+
+    pub fn each(keyspace: &'k Keyspace) -> Access<'k> {
+        Access::Each(keyspace, None)
+    }
+
+    /// All shards; to be called with the gate closed.
+    pub fn world(keyspace: &'k Keyspace) -> Access<'k> {
+        Access::World(keyspace, (0..keyspace.shard_count()).map(|_| None).collect())
+    }
+
+    /// The shard of that index.
+    pub fn shard(&mut self, index: usize) -> &mut ShardData {
+        match self {
+            Access::One(guard) => {
+                assert!(guard.index() == index, "a command touches only keys it declared");
+                guard
+            }
+            Access::Many(guards) => {
+                let at = guards
+                    .binary_search_by_key(&index, ShardGuard::index)
+                    .expect("a command touches only keys it declared");
+                &mut guards[at]
+            }
+            Access::Each(keyspace, held) => {
+                if held.as_ref().is_none_or(|guard| guard.index() != index) {
+                    // The old one is given back first: visitors hold one shard at a time.
+                    *held = None;
+                    *held = Some(keyspace.lock(index));
+                }
+                held.as_mut().expect("it was just taken")
+            }
+            Access::World(keyspace, held) => {
+                held[index].get_or_insert_with(|| keyspace.lock(index))
+            }
+            Access::Nothing => panic!("a command touches only keys it declared"),
+        }
+    }
+
+    /// The part of database `db` in which a key of this hash lives.
+    #[inline]
+    pub fn db(&mut self, keyspace: &Keyspace, db: usize, hash: u64) -> &mut DbShard {
+        if let Access::One(guard) = self {
+            assert!(
+                guard.index() == keyspace.shard_of(hash),
+                "a command touches only keys it declared"
+            );
+            return &mut guard.dbs[db];
+        }
+        &mut self.shard(keyspace.shard_of(hash)).dbs[db]
+    }
+
+    /// Whether every shard may be touched at once.
+    pub fn is_world(&self) -> bool {
+        matches!(self, Access::World(..))
+    }
+}

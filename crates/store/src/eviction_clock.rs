@@ -1,0 +1,102 @@
+//! The 24 bits in each record that say when it was last used, or how often.
+//!
+//! ```text
+//! LRU   seconds, modulo 2^24 (194 days)
+//! LFU   16 bits minutes of the last decrement | 8 bits logarithmic counter
+//! ```
+//!
+//! The arithmetic is Redis's (`evict.c`), so OBJECT IDLETIME and OBJECT FREQ print the same.
+
+pub const LRU_CLOCK_MAX: u32 = (1 << 24) - 1;
+/// Counter of a key that was just created.
+pub const LFU_INIT: u32 = 5;
+
+/// Which of the two meanings the bits have, with the knobs of the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageClock {
+    Lru,
+    Lfu { log_factor: u32, decay_minutes: u32 },
+}
+
+/// What "used now" is written as, computed once per batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    pub clock: UsageClock,
+    pub now_ms: i64,
+}
+
+impl Usage {
+    pub fn lru_now(&self) -> u32 {
+        ((self.now_ms / 1000) as u32) & LRU_CLOCK_MAX
+    }
+
+    fn minutes_now(&self) -> u32 {
+        ((self.now_ms / 60_000) as u32) & 0xffff
+    }
+
+    /// The bits of a key created now.
+    pub fn fresh(&self) -> u32 {
+        match self.clock {
+            UsageClock::Lru => self.lru_now(),
+            UsageClock::Lfu { .. } => (self.minutes_now() << 8) | LFU_INIT,
+        }
+    }
+
+    /// The bits after one more use. `chance` is a random number.
+    #[inline]
+    pub fn touched(&self, bits: u32, chance: impl FnOnce() -> u64) -> u32 {
+        match self.clock {
+            UsageClock::Lru => self.lru_now(),
+            UsageClock::Lfu { log_factor, .. } => {
+                let counter = self.frequency(bits);
+                let base = counter.saturating_sub(LFU_INIT) as f64;
+                let p = 1.0 / (base * log_factor as f64 + 1.0);
+                let r = (chance() >> 11) as f64 / (1u64 << 53) as f64;
+                let counter = if counter < 255 && r < p { counter + 1 } else { counter };
+                (self.minutes_now() << 8) | counter
+            }
+        }
+    }
+
+    /// OBJECT FREQ: the counter, decayed by the minutes since it was last touched.
+    pub fn frequency(&self, bits: u32) -> u32 {
+        let UsageClock::Lfu { decay_minutes, .. } = self.clock else { return 0 };
+        let counter = bits & 255;
+        if decay_minutes == 0 {
+            return counter;
+        }
+        let last = bits >> 8;
+        let now = self.minutes_now();
+        let elapsed = if now >= last { now - last } else { 65535 - last + now };
+        counter.saturating_sub(elapsed / decay_minutes)
+    }
+
+    /// OBJECT IDLETIME in milliseconds.
+    pub fn idle_ms(&self, bits: u32) -> u64 {
+        let now = self.lru_now();
+        let seconds = if now >= bits { now - bits } else { now + (LRU_CLOCK_MAX - bits) };
+        u64::from(seconds) * 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_time_survives_the_wrap_of_the_clock() {
+        let at = |s: i64| Usage { clock: UsageClock::Lru, now_ms: s * 1000 };
+        assert_eq!(at(100).idle_ms(40), 60_000);
+        assert_eq!(at((1 << 24) + 5).idle_ms(LRU_CLOCK_MAX - 5), 10_000);
+    }
+
+    #[test]
+    fn frequency_decays_with_the_minutes_and_grows_with_use() {
+        let clock = UsageClock::Lfu { log_factor: 10, decay_minutes: 1 };
+        let now = Usage { clock, now_ms: 10 * 60_000 };
+        assert_eq!(now.frequency(now.fresh()), LFU_INIT);
+        let later = Usage { clock, now_ms: 13 * 60_000 };
+        assert_eq!(later.frequency(now.fresh()), LFU_INIT - 3);
+        assert_eq!(now.frequency(now.touched(now.fresh(), || 0)), LFU_INIT + 1);
+    }
+}

@@ -1,0 +1,198 @@
+//! All shards together: how a key finds its shard, and the operations on whole databases.
+//!
+//! ```text
+//!   hash 64 bits:  | shard | directory | in-segment fraction = tag | … |
+//! ```
+//!
+//! With one worker there is one shard and no locking at all; else 16 shards for each worker, a
+//! power of two, so that two workers rarely want the same one.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+use structures::hash::HashKey;
+use structures::table::{Peek, Reclaim};
+
+use crate::lock::ShardLock;
+use crate::shard::{DbShard, ShardData};
+
+/// A key and its hash, computed once.
+#[derive(Clone, Copy)]
+pub struct Key<'a> {
+    pub bytes: &'a [u8],
+    pub hash: u64,
+}
+
+/// Told when a shard is freed that some worker waits for.
+pub trait Wake: Send + Sync {
+    /// Makes the worker's event loop turn, soon.
+    fn wake(&self, worker: usize);
+}
+
+struct Shard {
+    lock: ShardLock,
+    peeks: Box<[Arc<Peek>]>,
+    data: UnsafeCell<ShardData>,
+}
+
+// SAFETY: `data` is reached only through a `ShardGuard`, which exists once at a time: it holds the
+// lock, or there is a single worker (see `Keyspace::guard`). ShardData itself may change threads.
+unsafe impl Sync for Shard {}
+// SAFETY: as above; nothing in it is tied to a thread.
+unsafe impl Send for Shard {}
+
+pub struct Keyspace {
+    shards: Box<[CachePadded<Shard>]>,
+    /// Top bits of a hash that choose the shard.
+    bits: u32,
+    hash_key: HashKey,
+    databases: usize,
+    reclaim: Reclaim,
+    wake: Box<dyn Wake>,
+}
+
+impl Keyspace {
+    /// `workers` decides the number of shards; `seed` is the secret of the hash.
+    pub fn new(workers: usize, databases: usize, seed: [u8; 16], wake: Box<dyn Wake>) -> Keyspace {
+        assert!(workers > 0, "a keyspace has at least one worker");
+        let count = if workers == 1 { 1 } else { (16 * workers).next_power_of_two() };
+        let bits = count.trailing_zeros();
+        let hash_key = HashKey::from_seed(seed);
+        let reclaim = if workers == 1 { Reclaim::Now } else { Reclaim::Deferred };
+        let shard = || {
+            let peeks: Box<[Arc<Peek>]> = (0..databases).map(|_| Arc::new(Peek::new())).collect();
+            let dbs = peeks
+                .iter()
+                .map(|peek| DbShard::new(hash_key.clone(), bits, reclaim, peek.clone()))
+                .collect();
+            CachePadded::new(Shard {
+                lock: ShardLock::new(),
+                peeks,
+                data: UnsafeCell::new(ShardData { dbs }),
+            })
+        };
+        let shards = (0..count).map(|_| shard()).collect();
+        Keyspace { shards, bits, hash_key, databases, reclaim, wake }
+    }
+
+    pub fn databases(&self) -> usize {
+        self.databases
+    }
+
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub fn shard_bits(&self) -> u32 {
+        self.bits
+    }
+
+    pub fn reclaim(&self) -> Reclaim {
+        self.reclaim
+    }
+
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, hash: self.hash_key.hash(bytes) }
+    }
+
+    #[inline]
+    pub fn shard_of(&self, hash: u64) -> usize {
+        // Two shifts: a shift by 64 is not defined, and one shard has no bits.
+        ((hash >> 1) >> (63 - self.bits)) as usize
+    }
+
+    /// Whether locks are real: with one worker they are not needed.
+    #[inline]
+    pub fn is_shared(&self) -> bool {
+        self.bits != 0
+    }
+
+    /// To be held while prefetching: keeps what other workers replace from being freed. With one
+    /// worker nobody else replaces anything.
+    pub fn pin(&self) -> Option<crossbeam_epoch::Guard> {
+        self.is_shared().then(crossbeam_epoch::pin)
+    }
+
+    /// Stage one of a batch: brings the key's bucket to the cache. Takes no lock; the caller
+    /// holds a [`Keyspace::pin`].
+    #[inline]
+    pub fn prefetch_bucket(&self, db: usize, hash: u64) {
+        self.shards[self.shard_of(hash)].peeks[db].prefetch_bucket(hash, self.bits);
+    }
+
+    /// Stage two: brings the records to the cache whose tags match.
+    #[inline]
+    pub fn prefetch_record(&self, db: usize, hash: u64) {
+        self.shards[self.shard_of(hash)].peeks[db].prefetch_entry(hash, self.bits);
+    }
+
+    /// Takes the shard if it becomes free within about a microsecond.
+    #[inline]
+    pub fn try_lock(&self, shard: usize) -> Option<ShardGuard<'_>> {
+        (!self.is_shared() || self.shards[shard].lock.lock_spinning())
+            .then(|| ShardGuard { keyspace: self, shard })
+    }
+
+    /// Takes the shard, giving up the processor between tries: for commands that are nobody's
+    /// neighbour in a batch, and for housekeeping.
+    pub fn lock(&self, shard: usize) -> ShardGuard<'_> {
+        loop {
+            if let Some(guard) = self.try_lock(shard) {
+                return guard;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Registers the worker to be woken when the shard is freed; false if it already is.
+    pub fn park(&self, shard: usize, worker: usize) -> bool {
+        self.shards[shard].lock.park(worker)
+    }
+}
+
+/// A shard, held. Dropping it frees the shard and wakes who waits for it.
+pub struct ShardGuard<'k> {
+    keyspace: &'k Keyspace,
+    shard: usize,
+}
+
+impl ShardGuard<'_> {
+    pub fn index(&self) -> usize {
+        self.shard
+    }
+}
+
+impl Deref for ShardGuard<'_> {
+    type Target = ShardData;
+
+    #[inline]
+    fn deref(&self) -> &ShardData {
+        // SAFETY: the guard is the only one for this shard: `try_lock` took the lock, or there is
+        // one worker, whose `Access` never takes a shard twice.
+        unsafe { &*self.keyspace.shards[self.shard].data.get() }
+    }
+}
+
+impl DerefMut for ShardGuard<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut ShardData {
+        // SAFETY: as above.
+        unsafe { &mut *self.keyspace.shards[self.shard].data.get() }
+    }
+}
+
+impl Drop for ShardGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.keyspace.is_shared() {
+            let mut waiting = self.keyspace.shards[self.shard].lock.unlock();
+            while waiting != 0 {
+                self.keyspace.wake.wake(waiting.trailing_zeros() as usize);
+                waiting &= waiting - 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,530 @@
+//! A shard's part of one database, and the one door through which its entries change.
+//!
+//! ```text
+//! Shard (lock)                       ShardData
+//!   peeks[db] ── lock-free view ──►    dbs[db]: DbShard
+//!                                        table  8-byte slots, ordered by hash
+//!                                        heap   the records the slots point to
+//! ```
+//!
+//! # Invariants
+//!
+//! (1) Each slot's pointer is a live record from this `DbShard`'s heap, found under the hash of
+//!     its key.
+//! (2) The slot's HAS_TTL flag and the record's expiry bit are equal.
+//! (3) Before an entry of the table changes in any way but its usage clock, `before_change` is
+//!     called with its slot. This is where a snapshot will take the old record.
+//! (4) After the table may have got another directory, it is published to the peek.
+
+use std::sync::Arc;
+
+use structures::hash::HashKey;
+use structures::heap::Heap;
+use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
+
+use crate::keyspace::Key;
+use crate::record::{
+    self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record, Type,
+};
+use crate::value::{BigString, Collection, OwnedValue};
+
+/// What a write does with the key's expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    Clear,
+    Keep,
+    /// Unix milliseconds.
+    At(i64),
+}
+
+/// A value to be stored.
+pub enum NewValue<'a> {
+    /// A string; the canonical text of an integer is stored as one.
+    Text(&'a [u8]),
+    /// A string that is not looked at: what APPEND and its like produced.
+    Raw(&'a [u8]),
+    Int(i64),
+    Owned(OwnedValue),
+}
+
+impl NewValue<'_> {
+    fn payload(&self) -> Option<Payload<'_>> {
+        Some(match self {
+            NewValue::Int(n) => Payload::Int(*n),
+            NewValue::Text(b) => match base::number::parse_i64(b) {
+                Some(n) if b.len() <= 20 => Payload::Int(n),
+                _ if b.len() <= EMBSTR_BYTES_MAX => Payload::Inline(Encoding::Embstr, b),
+                _ if b.len() <= INLINE_BYTES_MAX => Payload::Inline(Encoding::Raw, b),
+                _ => Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 })),
+            },
+            NewValue::Raw(b) if b.len() <= INLINE_BYTES_MAX => Payload::Inline(Encoding::Raw, b),
+            NewValue::Raw(b) => {
+                Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 }))
+            }
+            NewValue::Owned(_) => return None,
+        })
+    }
+}
+
+/// One database's entries whose hashes fall into one shard.
+pub struct DbShard {
+    table: Table,
+    heap: Heap,
+    hash_key: HashKey,
+    peek: Arc<Peek>,
+    /// Bytes behind pointers are not counted here: the allocator knows them.
+    record_bytes: usize,
+}
+
+struct Keys<'a>(&'a HashKey);
+
+impl Entries for Keys<'_> {
+    #[inline]
+    fn hash(&self, e: Entry) -> u64 {
+        // SAFETY: (1) a slot's pointer is a live record.
+        self.0.hash(unsafe { Record::from_raw(e) }.key())
+    }
+
+    #[inline]
+    fn expire_ms(&self, e: Entry) -> u64 {
+        // SAFETY: (1).
+        let ms = unsafe { Record::from_raw(e) }.expire_ms();
+        // An expiry before 1970 is due like any other of the past.
+        ms.expect("(2): only asked of entries with HAS_TTL").max(0) as u64
+    }
+}
+
+/// What is left of an entry that was removed or overwritten, if it is more than its record: the
+/// caller frees it here or in the background.
+pub type Remains = Option<OwnedValue>;
+
+impl DbShard {
+    pub fn new(hash_key: HashKey, shard_bits: u32, reclaim: Reclaim, peek: Arc<Peek>) -> DbShard {
+        DbShard {
+            table: Table::new(shard_bits, reclaim),
+            heap: Heap::new(),
+            hash_key,
+            peek,
+            record_bytes: 0,
+        }
+    }
+
+    /// Keys, expired ones that nobody met yet included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
+
+    /// Keys that have an expiry.
+    pub fn expires(&self) -> usize {
+        self.table.ttl_len()
+    }
+
+    /// Bytes of the index, without records.
+    pub fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    pub fn stats(&self) -> TableStats {
+        self.table.stats()
+    }
+
+    #[inline]
+    pub fn find(&self, key: Key<'_>) -> Option<Slot> {
+        // SAFETY: (1).
+        self.table.find(key.hash, |e| unsafe { Record::from_raw(e) }.key() == key.bytes)
+    }
+
+    #[inline]
+    pub fn record(&self, slot: Slot) -> Record<'_> {
+        // SAFETY: (1); the borrow of self keeps the record from changing through the door below.
+        unsafe { Record::from_raw(slot.entry()) }
+    }
+
+    /// The hook of (3).
+    #[inline]
+    fn before_change(&mut self, _slot: Slot) {}
+
+    fn write_record(
+        &mut self,
+        key: &[u8],
+        expire: Option<i64>,
+        usage: u32,
+        payload: Payload<'_>,
+    ) -> Entry {
+        let bytes = record::size_of_record(key.len(), expire.is_some(), &payload);
+        let at = self.heap.alloc(bytes);
+        // SAFETY: `at` is fresh, aligned and `bytes` long.
+        unsafe { record::write(at, key, expire, usage, payload) };
+        self.record_bytes += bytes;
+        at
+    }
+
+    fn free_record(&mut self, entry: Entry, bytes: usize) {
+        self.record_bytes -= bytes;
+        // SAFETY: the entry came from this heap with this size (record invariant 1) and is in no
+        // slot any more.
+        unsafe { self.heap.free(entry, bytes) };
+    }
+
+    /// Frees the record and gives back what it pointed to.
+    fn dispose(&mut self, entry: Entry) -> Remains {
+        // SAFETY: the entry has left the table and nobody reads its payload again.
+        let (bytes, remains) = unsafe {
+            let record = Record::from_raw(entry);
+            let owns = matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
+            (record.size(), owns.then(|| record.take_value()))
+        };
+        self.free_record(entry, bytes);
+        remains
+    }
+
+    /// Sets the key's value, whatever was there. `slot` is where the key was found, if it was.
+    pub fn set(
+        &mut self,
+        slot: Option<Slot>,
+        key: Key<'_>,
+        value: NewValue<'_>,
+        expire: Expire,
+        usage: u32,
+    ) -> Remains {
+        match value.payload() {
+            Some(payload) => self.set_payload(slot, key, payload, expire, usage),
+            None => {
+                let NewValue::Owned(owned) = value else {
+                    unreachable!("only an owned value has no payload to borrow")
+                };
+                match owned {
+                    OwnedValue::Int(n) => {
+                        self.set_payload(slot, key, Payload::Int(n), expire, usage)
+                    }
+                    OwnedValue::Bytes(b, raw) => {
+                        let encoding = if raw || b.len() > EMBSTR_BYTES_MAX {
+                            Encoding::Raw
+                        } else {
+                            Encoding::Embstr
+                        };
+                        let payload = if b.len() > INLINE_BYTES_MAX {
+                            Payload::Big(Box::new(BigString { buffer: b, start: 0 }))
+                        } else {
+                            Payload::Inline(encoding, &b)
+                        };
+                        self.set_payload(slot, key, payload, expire, usage)
+                    }
+                    OwnedValue::Big(b) => {
+                        self.set_payload(slot, key, Payload::Big(b), expire, usage)
+                    }
+                    OwnedValue::Collection(c) => {
+                        let kind = match *c {
+                            Collection::List(_) => Type::List,
+                            Collection::Set(_) => Type::Set,
+                        };
+                        self.set_payload(slot, key, Payload::Collection(kind, c), expire, usage)
+                    }
+                }
+            }
+        }
+    }
+
+    fn set_payload(
+        &mut self,
+        slot: Option<Slot>,
+        key: Key<'_>,
+        payload: Payload<'_>,
+        expire: Expire,
+        usage: u32,
+    ) -> Remains {
+        let Some(slot) = slot else {
+            let at = match expire {
+                Expire::At(ms) => Some(ms),
+                Expire::Clear | Expire::Keep => None,
+            };
+            let entry = self.write_record(key.bytes, at, usage, payload);
+            let flags = if at.is_some() { HAS_TTL } else { 0 };
+            self.table.insert(key.hash, entry, flags, &Keys(&self.hash_key));
+            self.peek.publish(&self.table);
+            return None;
+        };
+        self.before_change(slot);
+        let old = self.record(slot);
+        let at = match expire {
+            Expire::At(ms) => Some(ms),
+            Expire::Keep => old.expire_ms(),
+            Expire::Clear => None,
+        };
+        let (old_bytes, old_entry) = (old.size(), old.raw());
+        let owns = matches!(old.encoding(), Encoding::RawBig | Encoding::Collection);
+        let bytes = record::size_of_record(key.bytes.len(), at.is_some(), &payload);
+        if !owns && old.has_expire() == at.is_some() && same_class(old_bytes, bytes) {
+            // The commonest write of all, an overwrite of the same size, allocates nothing.
+            // SAFETY: the memory has the room of its size class, `key.bytes` and the payload are
+            // not part of it (commands never pass borrowed record bytes), and it owns no pointer.
+            unsafe { record::write(old_entry, key.bytes, at, usage, payload) };
+            self.record_bytes = self.record_bytes - old_bytes + bytes;
+            if let Some(ms) = at {
+                self.table.note_expire(slot, ms.max(0) as u64);
+            }
+            return None;
+        }
+        let entry = self.write_record(key.bytes, at, usage, payload);
+        let flags = (slot.flags() & !HAS_TTL) | if at.is_some() { HAS_TTL } else { 0 };
+        let old = self.table.replace(slot, entry, flags, &Keys(&self.hash_key));
+        self.dispose(old)
+    }
+
+    /// Overwrites an integer by an integer, in place.
+    #[inline]
+    pub fn set_int(&mut self, slot: Slot, n: i64) {
+        self.before_change(slot);
+        self.record(slot).write_int(n);
+    }
+
+    /// Makes a string `len` bytes long and lends it for writing: new bytes are zero. The string
+    /// counts as modified (`raw`) from now on. `slot` is none for a key that does not exist yet.
+    pub fn string_resize(
+        &mut self,
+        slot: Option<Slot>,
+        key: Key<'_>,
+        len: usize,
+        usage: u32,
+    ) -> &mut [u8] {
+        let slot = match slot {
+            Some(slot) => self.grow_string(slot, key, len),
+            None => {
+                let remains =
+                    self.set(None, key, NewValue::Raw(&vec![0; len]), Expire::Clear, usage);
+                assert!(remains.is_none(), "a new key leaves nothing behind");
+                self.find(key).expect("it was just stored")
+            }
+        };
+        let record = self.record(slot);
+        // SAFETY: we hold the shard exclusively and the returned borrow keeps `self` borrowed.
+        unsafe {
+            match record.big_mut() {
+                Some(big) => big.bytes_mut(),
+                None => record.inline_mut().expect("a resized string is inline or big"),
+            }
+        }
+    }
+
+    /// Brings the string at `slot` to `len` bytes in a form that can be written in place.
+    fn grow_string(&mut self, slot: Slot, key: Key<'_>, len: usize) -> Slot {
+        self.before_change(slot);
+        let record = self.record(slot);
+        let (encoding, usage) = (record.encoding(), record.usage());
+        // SAFETY: the only borrow of the value while the shard is held.
+        if let Some(big) = unsafe { record.big_mut() } {
+            big.resize(len);
+            return slot;
+        }
+        let text = record.string().expect("callers checked the type").to_vec();
+        if text.len() == len && encoding != Encoding::Int {
+            record.mark_raw();
+            return slot;
+        }
+        // A string that grows once will often grow again: give it a buffer with room to spare
+        // as soon as the copying would hurt.
+        let payload_big = len > 1024;
+        let value = if payload_big {
+            let mut big = BigString { buffer: text, start: 0 };
+            big.resize(len);
+            OwnedValue::Big(Box::new(big))
+        } else {
+            let mut bytes = text;
+            bytes.resize(len, 0);
+            OwnedValue::Bytes(bytes, true)
+        };
+        let remains =
+            self.set(Some(slot), key, NewValue::Owned(value), Expire::Keep, usage);
+        drop(remains);
+        self.find(key).expect("it was just replaced")
+    }
+
+    /// The collection at `slot`, to be changed.
+    pub fn collection_mut(&mut self, slot: Slot) -> Option<&mut Collection> {
+        self.before_change(slot);
+        // SAFETY: we hold the shard exclusively and the returned borrow keeps `self` borrowed.
+        unsafe { self.record(slot).collection_mut() }
+    }
+
+    /// Gives the key an expiry, moves it or takes it away.
+    pub fn set_expire(&mut self, slot: Slot, expire_ms: Option<i64>) {
+        self.before_change(slot);
+        let old = self.record(slot);
+        match (old.has_expire(), expire_ms) {
+            (true, Some(ms)) => {
+                old.write_expire_ms(ms);
+                self.table.note_expire(slot, ms.max(0) as u64);
+            }
+            (false, None) => {}
+            _ => self.rewrite_with_expire(slot, expire_ms),
+        }
+    }
+
+    /// An expiry has no room in a record that had none: the record is written anew.
+    fn rewrite_with_expire(&mut self, slot: Slot, expire_ms: Option<i64>) {
+        let entry = slot.entry();
+        let old = self.record(slot);
+        let (bytes, usage, key) = (old.size(), old.usage(), old.key().to_vec());
+        // SAFETY: the record is replaced right below and its payload not read again.
+        let value = unsafe { old.take_value() };
+        let raw;
+        let payload = match value {
+            OwnedValue::Int(n) => Payload::Int(n),
+            OwnedValue::Bytes(b, is_raw) => {
+                raw = b;
+                Payload::Inline(if is_raw { Encoding::Raw } else { Encoding::Embstr }, &raw)
+            }
+            OwnedValue::Big(b) => Payload::Big(b),
+            OwnedValue::Collection(c) => Payload::Collection(old.value_type(), c),
+        };
+        let fresh = self.write_record(&key, expire_ms, usage, payload);
+        let flags = (slot.flags() & !HAS_TTL) | if expire_ms.is_some() { HAS_TTL } else { 0 };
+        self.table.replace(slot, fresh, flags, &Keys(&self.hash_key));
+        self.free_record(entry, bytes);
+    }
+
+    /// Removes the key.
+    pub fn remove(&mut self, slot: Slot) -> Remains {
+        self.before_change(slot);
+        let entry = self.table.remove(slot);
+        self.peek.publish(&self.table);
+        self.dispose(entry)
+    }
+
+    /// Removes the key and keeps its value, expiry and usage bits.
+    pub fn take(&mut self, slot: Slot) -> (OwnedValue, Option<i64>, u32) {
+        self.before_change(slot);
+        let entry = self.table.remove(slot);
+        self.peek.publish(&self.table);
+        // SAFETY: the entry has just left the table; its payload moves out and is not read again.
+        let (bytes, taken) = unsafe {
+            let record = Record::from_raw(entry);
+            let (expire, usage) = (record.expire_ms(), record.usage());
+            (record.size(), (record.take_value(), expire, usage))
+        };
+        self.free_record(entry, bytes);
+        taken
+    }
+
+    /// Removes keys that are due at `now_ms`, from where `cursor` stands. `removed` sees each key
+    /// before its record is freed and what it pointed to. False while the walk is not complete.
+    pub fn expire_due(
+        &mut self,
+        now_ms: i64,
+        cursor: &mut u64,
+        budget: &mut usize,
+        mut removed: impl FnMut(&[u8], Remains),
+    ) -> bool {
+        let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
+        let done = self.table.expire_due(
+            now_ms.max(0) as u64,
+            cursor,
+            budget,
+            &Keys(&self.hash_key),
+            |entry| {
+                // SAFETY: (1), and the table has just let go of the entry.
+                unsafe {
+                    let record = Record::from_raw(entry);
+                    let bytes = record.size();
+                    let owns =
+                        matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
+                    removed(record.key(), owns.then(|| record.take_value()));
+                    *record_bytes -= bytes;
+                    heap.free(entry, bytes);
+                }
+            },
+        );
+        self.peek.publish(&self.table);
+        done
+    }
+
+    /// No key expires before this.
+    pub fn next_expire_ms(&self) -> Option<u64> {
+        self.table.next_expire_ms()
+    }
+
+    /// One step of SCAN: hands over every entry whose home is at the cursor, returns the next
+    /// cursor, 0 at the end.
+    pub fn scan(&self, cursor: u64, mut f: impl FnMut(Record<'_>)) -> u64 {
+        // SAFETY: (1); the records are lent for the call only.
+        self.table.scan(cursor, |e, _| f(unsafe { Record::from_raw(e) }))
+    }
+
+    pub fn for_each(&self, mut f: impl FnMut(Record<'_>)) {
+        // SAFETY: (1).
+        self.table.for_each(|e, _| f(unsafe { Record::from_raw(e) }));
+    }
+
+    /// A record chosen uniformly.
+    pub fn random(&self, next_u64: impl FnMut() -> u64) -> Option<Record<'_>> {
+        // SAFETY: (1).
+        self.table.random(next_u64).map(|e| unsafe { Record::from_raw(e) })
+    }
+
+    /// Exchanges the contents of two databases; each keeps its own peek.
+    pub fn swap(&mut self, other: &mut DbShard) {
+        std::mem::swap(self, other);
+        std::mem::swap(&mut self.peek, &mut other.peek);
+        self.peek.publish(&self.table);
+        other.peek.publish(&other.table);
+    }
+
+    /// Takes everything out, to be freed elsewhere.
+    pub fn detach(&mut self, shard_bits: u32, reclaim: Reclaim) -> DbShard {
+        let mut fresh =
+            DbShard::new(self.hash_key.clone(), shard_bits, reclaim, Arc::new(Peek::new()));
+        self.swap(&mut fresh);
+        fresh
+    }
+
+    /// Frees up to `budget` entries; false once it is empty.
+    pub fn drain_some(&mut self, budget: usize) -> bool {
+        let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
+        self.table.drain_some(budget, |entry| {
+            // SAFETY: (1), and the table has just let go of the entry.
+            unsafe {
+                let record = Record::from_raw(entry);
+                let bytes = record.size();
+                if matches!(record.encoding(), Encoding::RawBig | Encoding::Collection) {
+                    drop(record.take_value());
+                }
+                *record_bytes -= bytes;
+                heap.free(entry, bytes);
+            }
+        })
+    }
+
+    /// Verifies table and records. For tests.
+    pub fn check(&self) {
+        self.table.check(&Keys(&self.hash_key));
+        let mut bytes = 0;
+        self.for_each(|record| bytes += record.size());
+        assert_eq!(bytes, self.record_bytes, "the heap holds exactly the table's records");
+    }
+}
+
+impl Drop for DbShard {
+    fn drop(&mut self) {
+        while self.drain_some(usize::MAX) {}
+    }
+}
+
+/// Whether memory of a record of `a` bytes holds one of `b` bytes.
+fn same_class(a: usize, b: usize) -> bool {
+    a == b || (a <= 512 && b <= 512 && a.div_ceil(8) == b.div_ceil(8))
+}
+
+/// What a shard's lock protects.
+pub struct ShardData {
+    pub dbs: Box<[DbShard]>,
+}
+
+impl ShardData {
+    pub fn keys(&self) -> usize {
+        self.dbs.iter().map(DbShard::len).sum()
+    }
+}
