@@ -13,13 +13,14 @@
 //! allocate more than a small multiple of what really arrived, whatever length they declare.
 //!
 //! Read in this order: [`args`] (what a request is to everybody else), [`request`] (how one is
-//! found in the input), `inline`, [`protocol_error`], [`reply`], [`encode`], [`value`], [`scan`].
+//! found in the input), `multibulk`, `inline`, [`protocol_error`], [`reply`], [`encode`], [`value`], [`scan`].
 
 #![forbid(unsafe_code)]
 
 pub mod args;
 pub mod encode;
 mod inline;
+mod multibulk;
 pub mod protocol_error;
 pub mod reply;
 pub mod request;

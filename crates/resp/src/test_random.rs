@@ -1,17 +1,29 @@
 //! Random bytes for smoke runs: short, fixed by its seed, and no better than that.
 
-pub(crate) struct Random(u64);
+/// Tells its seed when the test that uses it fails.
+pub(crate) struct Random {
+    state: u64,
+    seed: u64,
+}
+
+impl Drop for Random {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was Random::from_seed({})", self.seed);
+        }
+    }
+}
 
 impl Random {
     pub(crate) fn from_seed(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Random { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, seed }
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
     }
 
     pub(crate) fn below(&mut self, n: usize) -> usize {

@@ -260,7 +260,6 @@ fn pieces_give_the_same_requests_as_the_whole() {
         let mut input = data.split_off(2);
         random.mutate(&mut input);
         data.extend_from_slice(&input);
-        eprintln!("seed {seed}");
         fuzz_request(&data);
     }
 }

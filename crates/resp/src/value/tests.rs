@@ -132,7 +132,6 @@ fn decoding_and_scanning_agree_on_random_replies() {
         write_random(&mut random, &mut Reply::new(&mut out, protocol), 4);
         random.mutate(&mut out);
         out.insert(0, random.next() as u8);
-        eprintln!("seed {seed}");
         fuzz_decode(&out);
     }
 }
