@@ -63,9 +63,7 @@ pub(crate) fn argument(arg: &Arg, style: &dyn Fn(&str) -> String) -> String {
         | Kind::Integer
         | Kind::Double
         | Kind::Pattern
-        | Kind::UnixTime => {
-            arg.shown_as.map_or_else(|| style(&documented_name(arg)), style)
-        }
+        | Kind::UnixTime => arg.shown_as.map_or_else(|| style(&documented_name(arg)), style),
     };
     let introduced = match arg.token {
         Some("") => "\"\"".to_owned(),

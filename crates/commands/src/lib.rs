@@ -1,1 +1,30 @@
-//! To be written.
+//! Every command: its declaration, its handler and its tests, one file or folder for each group.
+//!
+//! A group's file lists its commands in `COMMANDS`; [`all`] lists the groups. That is all there is
+//! to adding one: a `const`, an entry in its file's list.
+#![forbid(unsafe_code)]
+
+pub mod bitmap;
+pub mod connection;
+pub mod generic;
+pub mod list;
+pub mod server;
+pub mod set;
+pub mod string;
+pub mod transactions;
+
+use engine::Command;
+
+/// The commands of all groups, in the order in which the documentation shows them.
+pub fn all() -> &'static [&'static [Command]] {
+    &[
+        generic::COMMANDS,
+        string::COMMANDS,
+        bitmap::COMMANDS,
+        list::COMMANDS,
+        set::COMMANDS,
+        transactions::COMMANDS,
+        connection::COMMANDS,
+        server::COMMANDS,
+    ]
+}

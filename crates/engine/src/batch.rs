@@ -137,10 +137,9 @@ impl Runner {
             ran += batch.len();
             match parsed {
                 Parsed::Error(error) => {
-                    let text = format!("ERR {error}");
                     engine.errors.count("ERR");
-                    engine.log_protocol_error(client, &text, &input[at..]);
-                    resp::Reply::new(out, client.protocol).error(&text);
+                    engine.log_protocol_error(client, error.log_text(), &input[at..]);
+                    error.reply(&mut resp::Reply::new(out, client.protocol));
                     client.closing = Closing::AfterReplies;
                     break Stop::Closing;
                 }
@@ -253,7 +252,8 @@ impl Engine {
         self.host.log(
             '-',
             &format!(
-                "{text} from client: id={} addr={}. Query buffer during protocol error: '{shown}'",
+                "Protocol error ({text}) from client: id={} addr={}. \
+                 Query buffer during protocol error: '{shown}'",
                 client.id, client.address
             ),
         );

@@ -55,9 +55,8 @@ impl Runner {
             return self.end_reply(client, reply_at, out);
         };
         let entry = engine.table.get(id);
-        let plain = client.is_plain()
-            && entry.arity_allows(args.len())
-            && !engine.needs_password(client);
+        let plain =
+            client.is_plain() && entry.arity_allows(args.len()) && !engine.needs_password(client);
         if !plain {
             let request = refuse::Request { engine, client, entry, args };
             if let Some(error) = refuse::refuse(&request) {
@@ -188,7 +187,13 @@ impl Runner {
     }
 
     #[cold]
-    fn refused(&mut self, engine: &Engine, client: &mut Client, error: &CmdError, out: &mut Vec<u8>) {
+    fn refused(
+        &mut self,
+        engine: &Engine,
+        client: &mut Client,
+        error: &CmdError,
+        out: &mut Vec<u8>,
+    ) {
         if let Some(multi) = &mut client.multi {
             multi.aborted = true;
         }

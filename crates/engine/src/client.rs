@@ -123,8 +123,7 @@ impl Client {
     }
 
     pub fn names(&self) -> &Names {
-        static NONE: Names =
-            Names { name: Vec::new(), lib_name: Vec::new(), lib_ver: Vec::new() };
+        static NONE: Names = Names { name: Vec::new(), lib_name: Vec::new(), lib_ver: Vec::new() };
         self.names.as_deref().unwrap_or(&NONE)
     }
 
@@ -139,9 +138,7 @@ impl Client {
     /// Whether nothing but the plain path applies: in no transaction, replies on, not closing.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.multi.is_none()
-            && self.reply_mode == ReplyMode::On
-            && self.closing == Closing::No
+        self.multi.is_none() && self.reply_mode == ReplyMode::On && self.closing == Closing::No
     }
 
     /// RESET: everything but the connection itself is as new.

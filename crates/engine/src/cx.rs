@@ -42,8 +42,7 @@ impl KeyHashes<'_> {
         if index == self.first {
             return self.hashes.first().copied();
         }
-        if self.step == 0 || index < self.first || !(index - self.first).is_multiple_of(self.step)
-        {
+        if self.step == 0 || index < self.first || !(index - self.first).is_multiple_of(self.step) {
             return None;
         }
         self.hashes.get((index - self.first) / self.step).copied()

@@ -271,8 +271,7 @@ impl<'a> Db<'a> {
         let expire = detached.expire_ms.map_or(Expire::Clear, Expire::At);
         let part = self.access.db(self.keyspace, self.index, key.hash);
         let slot = part.find(key);
-        let remains =
-            part.set(slot, key, NewValue::Owned(detached.value), expire, detached.usage);
+        let remains = part.set(slot, key, NewValue::Owned(detached.value), expire, detached.usage);
         let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
         self.free(remains, lazy);
     }

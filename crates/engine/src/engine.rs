@@ -113,7 +113,9 @@ impl Engine {
         settings.load(&config);
         let backlog = (config.int(config::id::REPL_BACKLOG_SIZE) as usize).max(BACKLOG_BYTES_MIN);
         let engine = Engine {
-            stats: (0..workers).map(|_| CachePadded::new(WorkerStats::new(table.len()))).collect(),
+            stats: (0..workers)
+                .map(|_| CachePadded::new(WorkerStats::new(table.entry_count())))
+                .collect(),
             keyspace: Keyspace::new(workers, databases, seed, Box::new(WakeHost(host.clone()))),
             gate,
             journal: Journal::new(workers, backlog),

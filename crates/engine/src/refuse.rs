@@ -26,11 +26,8 @@ pub(crate) struct Request<'a> {
 
 type Reason = fn(&Request<'_>) -> Option<CmdError>;
 
-const REASONS: &[(&str, Reason)] = &[
-    ("arity", arity),
-    ("authentication", authentication),
-    ("inside a transaction", no_multi),
-];
+const REASONS: &[(&str, Reason)] =
+    &[("arity", arity), ("authentication", authentication), ("inside a transaction", no_multi)];
 
 pub(crate) fn refuse(request: &Request<'_>) -> Option<CmdError> {
     REASONS.iter().find_map(|(_, reason)| reason(request))
@@ -48,6 +45,5 @@ fn authentication(r: &Request<'_>) -> Option<CmdError> {
 }
 
 fn no_multi(r: &Request<'_>) -> Option<CmdError> {
-    (r.client.multi.is_some() && r.entry.has(Flag::NoMulti))
-        .then_some(CmdError::NOT_IN_MULTI)
+    (r.client.multi.is_some() && r.entry.has(Flag::NoMulti)).then_some(CmdError::NOT_IN_MULTI)
 }

@@ -77,6 +77,12 @@ impl<'a> Reply<'a> {
         Reply { out, protocol }
     }
 
+    /// The same reply for a shorter time.
+    #[inline]
+    pub fn lend(&mut self) -> Reply<'_> {
+        Reply { out: &mut *self.out, protocol: self.protocol }
+    }
+
     #[inline]
     pub fn protocol(&self) -> Protocol {
         self.protocol

@@ -152,8 +152,7 @@ impl Inside<'_> {
             if !gate.others_are_out(self.seat) {
                 let mut held = gate.lock.lock().expect("nobody panics holding the gate's mutex");
                 while !gate.others_are_out(self.seat) {
-                    held =
-                        gate.changed.wait(held).expect("nobody panics holding the gate's mutex");
+                    held = gate.changed.wait(held).expect("nobody panics holding the gate's mutex");
                 }
             }
         }

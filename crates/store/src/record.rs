@@ -336,9 +336,7 @@ impl<'a> Record<'a> {
         let at = self.payload_at();
         Some(match self.encoding() {
             // SAFETY: (1), (4): an integer payload is eight bytes.
-            Encoding::Int => unsafe {
-                StrRef::Int(self.at.add(at).cast::<i64>().read_unaligned())
-            },
+            Encoding::Int => unsafe { StrRef::Int(self.at.add(at).cast::<i64>().read_unaligned()) },
             Encoding::RawBig => {
                 // SAFETY: (3) the record owns the BigString and lives for 'a.
                 StrRef::Bytes(unsafe { &*self.pointer().cast::<BigString>() }.bytes())

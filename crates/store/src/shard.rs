@@ -23,9 +23,7 @@ use structures::heap::Heap;
 use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
 
 use crate::keyspace::Key;
-use crate::record::{
-    self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record, Type,
-};
+use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record, Type};
 use crate::value::{BigString, Collection, OwnedValue};
 
 /// What a write does with the key's expiry.
@@ -58,9 +56,7 @@ impl NewValue<'_> {
                 _ => Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 })),
             },
             NewValue::Raw(b) if b.len() <= INLINE_BYTES_MAX => Payload::Inline(Encoding::Raw, b),
-            NewValue::Raw(b) => {
-                Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 }))
-            }
+            NewValue::Raw(b) => Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 })),
             NewValue::Owned(_) => return None,
         })
     }
@@ -337,8 +333,7 @@ impl DbShard {
             bytes.resize(len, 0);
             OwnedValue::Bytes(bytes, true)
         };
-        let remains =
-            self.set(Some(slot), key, NewValue::Owned(value), Expire::Keep, usage);
+        let remains = self.set(Some(slot), key, NewValue::Owned(value), Expire::Keep, usage);
         drop(remains);
         self.find(key).expect("it was just replaced")
     }
@@ -430,8 +425,7 @@ impl DbShard {
                 unsafe {
                     let record = Record::from_raw(entry);
                     let bytes = record.size();
-                    let owns =
-                        matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
+                    let owns = matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
                     removed(record.key(), owns.then(|| record.take_value()));
                     *record_bytes -= bytes;
                     heap.free(entry, bytes);

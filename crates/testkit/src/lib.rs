@@ -1,1 +1,6 @@
-//! To be written.
+//! What tests share: a whole server in process, without sockets, threads or a clock to wait for.
+#![forbid(unsafe_code)]
+
+pub mod server;
+
+pub use server::{Session, TestServer};

@@ -1,0 +1,5 @@
+//! To be written.
+
+use engine::Command;
+
+pub const COMMANDS: &[Command] = &[];

@@ -1,0 +1,143 @@
+//! A server in process: requests in, replies out, microseconds each.
+//!
+//! ```
+//! use testkit::TestServer;
+//!
+//! let mut server = TestServer::new(1);
+//! let mut ann = server.connect();
+//! assert_eq!(server.reply(&mut ann, "PING"), resp::Value::Simple(b"PONG".to_vec()));
+//! ```
+
+use std::sync::{Arc, Mutex};
+
+use config::Config;
+use engine::batch::Runner;
+use engine::engine::{Host, Shutdown};
+use engine::{Client, Engine};
+use resp::Value;
+use store::Seat;
+
+/// A host without an outside: it notes what it was asked.
+#[derive(Default)]
+pub struct TestHost {
+    pub log: Mutex<Vec<String>>,
+    pub shutdown: Mutex<Option<Shutdown>>,
+}
+
+impl Host for TestHost {
+    fn wake(&self, _worker: usize) {}
+
+    fn log(&self, level: char, text: &str) {
+        self.log.lock().expect("tests do not panic while logging").push(format!("{level} {text}"));
+    }
+
+    fn used_memory(&self) -> usize {
+        1 << 20
+    }
+
+    fn apply(&self, _changed: &[config::OptId], _config: &Config) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn rewrite_config(&self, _config: &Config) -> Result<(), String> {
+        Err("The server is running without a config file".into())
+    }
+
+    fn facts(&self) -> Vec<(&'static str, &'static str, String)> {
+        Vec::new()
+    }
+
+    fn allocator(&self, _request: &str) -> Result<String, String> {
+        Ok(String::new())
+    }
+
+    fn shut_down(&self, how: Shutdown) {
+        *self.shutdown.lock().expect("tests do not panic while shutting down") = Some(how);
+    }
+
+    fn crash(&self, how: &str) {
+        panic!("DEBUG {how}");
+    }
+}
+
+pub struct TestServer {
+    pub engine: Arc<Engine>,
+    pub host: Arc<TestHost>,
+    pub seats: Vec<Seat>,
+    runners: Vec<Runner>,
+}
+
+/// A client of a [`TestServer`], on one of its workers.
+pub struct Session {
+    pub client: Client,
+    pub worker: usize,
+}
+
+impl TestServer {
+    /// A server with so many workers and default options.
+    pub fn new(workers: usize) -> TestServer {
+        let config = Config::new(&config::Host { cores: workers, dir: "/".into() });
+        TestServer::with_config(workers, config)
+    }
+
+    pub fn with_config(workers: usize, config: Config) -> TestServer {
+        let host = Arc::new(TestHost::default());
+        let now_ms = base::clock::unix_ms();
+        let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
+        let runners = (0..workers).map(|i| Runner::new(&engine, i)).collect();
+        TestServer { engine: Arc::new(engine), host, seats, runners }
+    }
+
+    /// A new client on worker 0.
+    pub fn connect(&mut self) -> Session {
+        self.connect_to(0)
+    }
+
+    pub fn connect_to(&mut self, worker: usize) -> Session {
+        let id = self.engine.next_client_id();
+        Session { client: Client::new(id, base::clock::unix_ms()), worker }
+    }
+
+    /// Feeds raw bytes and returns the raw bytes of the replies.
+    pub fn feed(&mut self, session: &mut Session, input: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let seat = &mut self.seats[session.worker];
+        let mut inside = self.engine.gate.enter(seat);
+        let runner = &mut self.runners[session.worker];
+        let mut at = 0;
+        loop {
+            let turn =
+                runner.run(&self.engine, &mut inside, &mut session.client, &input[at..], &mut out);
+            at += turn.consumed;
+            match turn.stop {
+                engine::batch::Stop::Turn | engine::batch::Stop::Parked => {}
+                _ => break,
+            }
+        }
+        drop(inside);
+        self.engine.journal.wake_readers();
+        out
+    }
+
+    /// Runs a command given as its words.
+    pub fn call(&mut self, session: &mut Session, args: &[&[u8]]) -> Value {
+        let mut request = Vec::new();
+        resp::encode::write_request(&mut request, args.iter());
+        let out = self.feed(session, &request);
+        match resp::decode(&out) {
+            Ok(Some((value, used))) if used == out.len() => value,
+            other => panic!(
+                "not one whole reply to {args:?}: {other:?} in {:?}",
+                out.escape_ascii().to_string()
+            ),
+        }
+    }
+
+    /// Runs a command written as one types it in redis-cli.
+    pub fn reply(&mut self, session: &mut Session, line: &str) -> Value {
+        let words = base::split_args::split_args(line.as_bytes())
+            .unwrap_or_else(|| panic!("unbalanced quotes in {line}"));
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.call(session, &words)
+    }
+}
