@@ -124,6 +124,9 @@ pub enum Effect {
     Never(&'static str),
 }
 
+/// A check of one option that its kind cannot express.
+pub type Check = fn(&Value) -> Result<(), Refusal>;
+
 /// One option.
 #[derive(Clone, Copy, Debug)]
 pub struct Opt {
@@ -145,7 +148,7 @@ pub struct Opt {
     /// CONFIG SET is refused while a data set is being loaded.
     pub denies_loading: bool,
     /// A last check that its kind cannot express.
-    pub check: Option<fn(&Value) -> Result<(), Refusal>>,
+    pub check: Option<Check>,
     pub doc: &'static str,
     pub effect: Effect,
 }
@@ -209,7 +212,7 @@ impl Opt {
         self
     }
 
-    pub(crate) const fn checked(mut self, check: fn(&Value) -> Result<(), Refusal>) -> Opt {
+    pub(crate) const fn checked(mut self, check: Check) -> Opt {
         self.check = Some(check);
         self
     }
