@@ -1,0 +1,97 @@
+//! Readiness of sockets, behind a small trait: epoll today, io_uring when it pays.
+//!
+//! Level-triggered: a socket with unread bytes is reported again, so a short read needs no second
+//! one to find the end. Interest in writing is only asked for while a socket has refused bytes.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::epoll;
+
+/// What happened to the socket that was added with this token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) token: u64,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Read,
+    ReadWrite,
+    /// Only errors and hang-ups: the connection is being closed.
+    Write,
+}
+
+pub(crate) trait Driver {
+    fn add(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
+    fn change(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
+    fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
+    /// Waits until something happens or `timeout` has passed; none waits for ever.
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+}
+
+pub(crate) struct Epoll {
+    fd: OwnedFd,
+    buffer: Vec<epoll::Event>,
+}
+
+/// Events taken at once.
+const EVENTS_MAX: usize = 1024;
+
+impl Epoll {
+    pub(crate) fn new() -> io::Result<Epoll> {
+        let fd = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Epoll { fd, buffer: Vec::with_capacity(EVENTS_MAX) })
+    }
+}
+
+fn flags(interest: Interest) -> epoll::EventFlags {
+    match interest {
+        Interest::Read => epoll::EventFlags::IN,
+        Interest::ReadWrite => epoll::EventFlags::IN | epoll::EventFlags::OUT,
+        Interest::Write => epoll::EventFlags::OUT,
+    }
+}
+
+impl Driver for Epoll {
+    fn add(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(&self.fd, fd, epoll::EventData::new_u64(token), flags(interest))?)
+    }
+
+    fn change(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::modify(&self.fd, fd, epoll::EventData::new_u64(token), flags(interest))?)
+    }
+
+    fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.fd, fd)?)
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        events.clear();
+        let timeout = timeout.map(|t| rustix::event::Timespec {
+            tv_sec: t.as_secs() as i64,
+            tv_nsec: t.subsec_nanos().into(),
+        });
+        self.buffer.clear();
+        let spare = rustix::buffer::spare_capacity(&mut self.buffer);
+        match epoll::wait(self.fd.as_fd(), spare, timeout.as_ref()) {
+            // A signal is handled elsewhere; it only ends the wait.
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let failed = epoll::EventFlags::ERR | epoll::EventFlags::HUP;
+        events.extend(self.buffer.iter().map(|event| {
+            let happened = event.flags;
+            Event {
+                token: event.data.u64(),
+                // An error is found by reading, and by writing where nobody reads.
+                readable: happened.intersects(epoll::EventFlags::IN | failed),
+                writable: happened.intersects(epoll::EventFlags::OUT | failed),
+            }
+        }));
+        Ok(())
+    }
+}
