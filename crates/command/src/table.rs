@@ -76,14 +76,24 @@ impl<H> Entry<H> {
         arity_allows(self.arity, argc)
     }
 
-    /// Calls `f` with the index of every key that specs can tell and what is done with it,
-    /// without allocating.
+    /// Calls `f` with the index of every key that specs can tell, without allocating.
     ///
     /// A call that breaks the grammar has fewer keys or none; its handler refuses it before it
     /// touches one. Keys that specs cannot tell (SORT … STORE) only [`Entry::find_keys`] finds;
     /// such a command holds [`Lock::World`].
     #[inline]
     pub fn for_each_key<'a>(
+        &self,
+        argc: usize,
+        arg: impl Fn(usize) -> &'a [u8],
+        mut f: impl FnMut(usize),
+    ) {
+        self.for_each_key_and_flags(argc, arg, |index, _| f(index));
+    }
+
+    /// [`Entry::for_each_key`], which also tells what the declaration says is done with the key.
+    #[inline]
+    pub fn for_each_key_and_flags<'a>(
         &self,
         argc: usize,
         arg: impl Fn(usize) -> &'a [u8],

@@ -81,7 +81,7 @@ fn the_fast_form_finds_the_same_keys_in_every_random_call() {
             let call = random_call(parent, entry.decl, &mut rng);
             assert!(entry.arity_allows(call.len()), "{}: {call:?}", entry.full_name);
             let mut fast = Vec::new();
-            entry.for_each_key(call.len(), |index| &call[index], |index, _| fast.push(index));
+            entry.for_each_key(call.len(), |index| &call[index], |index| fast.push(index));
             let slow = match entry.find_keys(call.len(), |index| &call[index]) {
                 Ok(keys) => keys.into_iter().map(|(index, _)| index).collect(),
                 Err(_) => Vec::new(),
@@ -104,9 +104,7 @@ fn positions_stay_inside_any_call_whatever_it_says() {
             let argc = (rng() % 7) as usize;
             let argv: Vec<&str> = (0..argc).map(|_| WORDS[rng() as usize % 10]).collect();
             let arg = |index: usize| argv[index].as_bytes();
-            entry.for_each_key(argc, arg, |index, _| {
-                assert!((1..argc).contains(&index), "{argv:?}")
-            });
+            entry.for_each_key(argc, arg, |index| assert!((1..argc).contains(&index), "{argv:?}"));
             for (index, _) in entry.find_keys(argc, arg).unwrap_or_default() {
                 assert!((1..argc).contains(&index), "{} {argv:?}", entry.full_name);
             }
