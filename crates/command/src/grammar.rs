@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //!
-//! (1) A count (`numkeys`, `numfields`) is the number of arguments that follow it.
+//! (1) A count (`numkeys`, `numfields`) is the number of arguments that follow it, and of those
+//!     repeated right after them (weights).
 //! (2) Repeated arguments side by side (XREAD's keys and ids) are repeated equally often.
 //! (3) Options keep the order of the grammar; each comes at most once.
 
@@ -52,7 +53,8 @@ impl<R: FnMut() -> u64> Call<'_, R> {
                 args.peek().copied().filter(|next| is_count(arg) && next.multiple)
             {
                 args.next();
-                self.counted(arg, counted);
+                // ZUNION's weights are as many as its keys.
+                repeats = Some(self.counted(arg, counted).max(1));
                 continue;
             }
             if arg.multiple {
@@ -69,7 +71,7 @@ impl<R: FnMut() -> u64> Call<'_, R> {
         }
     }
 
-    fn counted(&mut self, count: &Arg, arg: &Arg) {
+    fn counted(&mut self, count: &Arg, arg: &Arg) -> u64 {
         let least = u64::from(!arg.optional);
         let repeats = least + self.below(REPEATS_MAX);
         if let Some(token) = count.token {
@@ -79,6 +81,7 @@ impl<R: FnMut() -> u64> Call<'_, R> {
         if repeats > 0 {
             self.repeated(arg, repeats);
         }
+        repeats
     }
 
     fn repeated(&mut self, arg: &Arg, repeats: u64) {
@@ -106,7 +109,8 @@ impl<R: FnMut() -> u64> Call<'_, R> {
                 self.push(format!("key:{n}"));
             }
             Kind::Integer => {
-                let n = 1 + self.below(9);
+                let bound = if arg.name == "bit" { 1 } else { 9 };
+                let n = 1 + self.below(bound);
                 self.push(n.to_string());
             }
             Kind::Double => {
@@ -130,10 +134,11 @@ impl<R: FnMut() -> u64> Call<'_, R> {
     fn text(&mut self, name: &str) {
         let n = self.below(5);
         let word = match name {
-            "id" | "start-id" | "end-id" | "last-id" | "lastid" | "min-id" => format!("{n}-1"),
-            "start" | "end" | "min" | "max" | "threshold" | "cursor" => n.to_string(),
+            "min" => "-".to_owned(),
+            "max" => "+".to_owned(),
+            "start" | "stop" | "end" | "threshold" | "cursor" | "min-idle-time" => n.to_string(),
+            _ if name.ends_with("id") => format!("{n}-1"),
             "encoding" => ["u8", "i16", "u4", "i64", "u1"][n as usize].to_owned(),
-            "bit" => (n & 1).to_string(),
             _ => format!("{}{n}", name.chars().next().unwrap_or('x')),
         };
         self.push(word);

@@ -333,7 +333,8 @@ fn find_word<'a>(
 
 /// A count as the server reads it: digits, no sign, no leading zero; too long is no count.
 fn count_in(word: &[u8]) -> Option<i64> {
-    let plain = word.iter().all(u8::is_ascii_digit) && (word.len() == 1 || word[0] != b'0');
+    let plain =
+        word.iter().all(u8::is_ascii_digit) && (word.len() == 1 || word.first() != Some(&b'0'));
     if word.is_empty() || word.len() > 9 || !plain {
         return None;
     }

@@ -49,6 +49,9 @@ pub struct Entry<H: 'static> {
     pub arity: i32,
     pub layout: KeyLayout,
     pub specs: Box<[KeySpec]>,
+    /// What is done with the keys of the first spec that has any; all keys, unless the layout is
+    /// [`KeyLayout::Other`].
+    pub first_key_flags: &'static [KeyFlag],
     /// First key, last key, step of COMMAND INFO.
     pub legacy_range: (i32, i32, i32),
     /// Bits of [`Flag::bit`]; `MovableKeys` is computed.
@@ -85,11 +88,22 @@ impl<H> Entry<H> {
         arg: impl Fn(usize) -> &'a [u8],
         mut f: impl FnMut(usize),
     ) {
+        self.for_each_key_and_flags(argc, arg, |index, _| f(index));
+    }
+
+    /// [`Entry::for_each_key`], which also tells what the declaration says is done with the key.
+    #[inline]
+    pub fn for_each_key_and_flags<'a>(
+        &self,
+        argc: usize,
+        arg: impl Fn(usize) -> &'a [u8],
+        mut f: impl FnMut(usize, &'static [KeyFlag]),
+    ) {
         match self.layout {
             KeyLayout::None => (),
             KeyLayout::One(index) => {
                 if usize::from(index) < argc {
-                    f(index.into());
+                    f(index.into(), self.first_key_flags);
                 }
             }
             KeyLayout::Range { first, last, step } => {
@@ -97,11 +111,13 @@ impl<H> Entry<H> {
                     Ok(last) => (last + 1).min(argc),
                     Err(_) => (argc + 1).saturating_sub(last.unsigned_abs().into()),
                 };
-                (first.into()..stop).step_by(step.into()).for_each(f);
+                (first.into()..stop)
+                    .step_by(step.into())
+                    .for_each(|index| f(index, self.first_key_flags));
             }
             KeyLayout::Other => {
                 // An error is a call that the handler will refuse.
-                let _ = follow_specs(&self.specs, false, argc, arg, |index, _| f(index));
+                let _ = follow_specs(&self.specs, false, argc, arg, f);
             }
         }
     }
@@ -174,12 +190,14 @@ impl RenameError {
     }
 }
 
+type NameInForce = (Box<[u8]>, CommandId);
+
 /// Every command a server knows.
 pub struct CommandTable<H: 'static> {
     entries: Box<[Entry<H>]>,
     original: NameIndex,
     /// The names in force and their ids; `None` until something is renamed.
-    renamed: Option<(Vec<(Box<[u8]>, CommandId)>, NameIndex)>,
+    renamed: Option<(Vec<NameInForce>, NameIndex)>,
 }
 
 impl<H> CommandTable<H> {
@@ -312,7 +330,7 @@ impl<H> CommandTable<H> {
             Ok(())
         };
         let entries = names.iter().map(|(name, id)| (TOP, &name[..], id.0));
-        let index = NameIndex::build(entries).ok().expect("names were unique and still are");
+        let index = NameIndex::build(entries).expect("names were unique and still are");
         self.renamed = Some((names, index));
         outcome
     }
@@ -348,6 +366,10 @@ fn add<H>(
         subcommands: Box::default(),
         arity: arity(decl, is_subcommand),
         layout: KeyLayout::of(&specs),
+        first_key_flags: specs
+            .iter()
+            .find(|spec| !spec.flags.contains(&KeyFlag::NotKey))
+            .map_or(&[], |spec| spec.flags),
         legacy_range,
         flags: flag_bits(decl.flags) | if movable { Flag::MovableKeys.bit() } else { 0 },
         categories: categories(decl),

@@ -26,14 +26,15 @@ pub(crate) fn keys_by_grammar<'a>(
 ) -> Vec<Found> {
     let mut walk = Walk { argc, arg, next: start, found: Vec::new() };
     walk.sequence(args);
-    walk.found
+    walk.found.into_iter().map(|(found, _)| found).collect()
 }
 
 struct Walk<'w, 'a> {
     argc: usize,
     arg: &'w dyn Fn(usize) -> &'a [u8],
     next: usize,
-    found: Vec<Found>,
+    /// Keys, each with the token of its option.
+    found: Vec<(Found, Option<&'static str>)>,
 }
 
 impl Walk<'_, '_> {
@@ -51,10 +52,8 @@ impl Walk<'_, '_> {
             while let Some(arg) = args[..run].iter().find(|arg| self.begins(arg)) {
                 let before = self.next;
                 // Of an option that comes twice the last counts.
-                if let Kind::Key(flags) = arg.kind
-                    && arg.token.is_some()
-                {
-                    self.found.retain(|(_, found)| !std::ptr::eq(*found, flags));
+                if arg.token.is_some() {
+                    self.found.retain(|(_, token)| *token != arg.token);
                 }
                 if !self.once_or_more(arg) || self.next == before {
                     return false;
@@ -125,7 +124,7 @@ impl Walk<'_, '_> {
             _ if self.next >= self.argc => false,
             kind => {
                 if let Kind::Key(flags) = kind {
-                    self.found.push((self.next, flags));
+                    self.found.push(((self.next, flags), arg.token));
                 }
                 self.next += 1;
                 true
