@@ -136,7 +136,7 @@ pub struct Opt {
     pub kind: Kind,
     /// As it would stand in redis.conf, quotes left out.
     pub default: &'static str,
-    /// Overrides `default` where the machine decides.
+    /// Where the machine decides; `default` is then only what the sample file shows.
     pub default_of_host: Option<fn(&Host) -> String>,
     pub change: Change,
     /// Its value must not appear in logs, MONITOR or the slow log.

@@ -83,7 +83,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "io-threads",
         1,
         256,
-        "1",
+        "<cores>",
         "Worker threads. Each owns its connections and executes their commands itself. The \
          default is the number of cores this process may use.",
     )
