@@ -13,8 +13,8 @@ pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
     free: Vec<ClientIndex>,
     count: usize,
-    /// Clients that someone else wants closed or looked at, by id: the event loop drains it.
-    pub attention: Vec<u64>,
+    /// Clients that someone else wants closed or looked at: the event loop drains it.
+    pub attention: Vec<ClientIndex>,
 }
 
 impl Clients {

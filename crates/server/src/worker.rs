@@ -18,6 +18,7 @@
 //! (3) A client's unread input begins at its first unfinished request.
 
 use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -57,8 +58,10 @@ pub(crate) struct Worker {
     conns: Vec<Option<Conn>>,
     /// On worker 0.
     listeners: Option<Listeners>,
-    /// Connections that have requests left after their turn, or wait for a shard.
+    /// Connections that have requests left after their turn.
     queue: VecDeque<ClientIndex>,
+    /// Connections that wait for a shard; whoever frees it rings our inbox.
+    parked: Vec<ClientIndex>,
     receive: Box<[u8]>,
     out: Vec<u8>,
     expire: ExpireWalk,
@@ -92,6 +95,7 @@ impl Worker {
             conns: Vec::new(),
             listeners,
             queue: VecDeque::new(),
+            parked: Vec::new(),
             receive: vec![0; RECEIVE_BYTES].into(),
             out: Vec::new(),
             expire: ExpireWalk::default(),
@@ -190,6 +194,7 @@ impl Worker {
         for letter in self.inboxes[self.index].answer() {
             self.adopt(inside, letter);
         }
+        self.queue.extend(self.parked.drain(..));
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
             let engine = self.engine.clone();
@@ -203,7 +208,6 @@ impl Worker {
     }
 
     fn adopt(&mut self, inside: &mut Inside<'_>, letter: Letter) {
-        use std::os::fd::AsRawFd;
         let Letter::Connection { fd, address, local } = letter;
         let engine = &self.engine;
         let mut client = Box::new(Client::new(engine.next_client_id(), base::clock::unix_ms()));
@@ -217,9 +221,10 @@ impl Worker {
             // Without it small replies may wait; nothing else depends on it.
             let _ = conn.set_nodelay();
         }
-        use std::os::fd::AsFd;
         if let Err(error) = self.driver.add(conn.fd.as_fd(), index as u64, Interest::Read) {
-            engine.host.log('#', &format!("Error registering fd event for the new client: {error}"));
+            engine
+                .host
+                .log('#', &format!("Error registering fd event for the new client: {error}"));
             engine.clients.mine(inside).remove(index);
             engine.forget_client();
             return;
@@ -233,7 +238,9 @@ impl Worker {
     // ---- connections are served ------------------------------------------------------------
 
     fn on_socket(&mut self, inside: &mut Inside<'_>, index: ClientIndex, event: Event) {
-        if event.writable && self.conns.get(index).is_some_and(|c| c.as_ref().is_some_and(|c| c.wants_write)) {
+        if event.writable
+            && self.conns.get(index).is_some_and(|c| c.as_ref().is_some_and(|c| c.wants_write))
+        {
             self.write_more(inside, index);
         }
         if event.readable {
@@ -341,7 +348,11 @@ impl Worker {
         let conn = self.conns[index].as_mut().expect("a client that runs has a connection");
         if matches!(stop, Stop::Turn | Stop::Parked) && !conn.is_queued {
             conn.is_queued = true;
-            self.queue.push_back(index);
+            if stop == Stop::Turn {
+                self.queue.push_back(index);
+            } else {
+                self.parked.push(index);
+            }
         }
         let is_lost = self.send_out(index, &mut client);
         let done = client.closing == Closing::Now
@@ -373,7 +384,6 @@ impl Worker {
     }
 
     fn watch_writability(&mut self, index: ClientIndex, wanted: bool) {
-        use std::os::fd::AsFd;
         let Some(Some(conn)) = self.conns.get_mut(index) else { return };
         if conn.wants_write != wanted {
             conn.wants_write = wanted;
@@ -445,7 +455,6 @@ impl Worker {
     }
 
     fn close(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
-        use std::os::fd::AsFd;
         let Some(conn) = self.conns.get_mut(index).and_then(Option::take) else { return };
         // Closing the descriptor would remove it too; this also covers one that was duplicated.
         let _ = self.driver.remove(conn.fd.as_fd());

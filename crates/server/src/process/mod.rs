@@ -1,0 +1,3 @@
+//! Everything about being a process: log, signals, files that others look at.
+
+pub(crate) mod log;
