@@ -24,10 +24,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::workspace;
 
+/// A tree's name ends with the process that runs it.
+const PREFIX: &str = "run-";
+
 /// The tree; dropping it kills what still runs in it and removes it.
 pub(crate) struct Sandbox {
     root: PathBuf,
-    /// Leave the files of the servers, logs included, for a human to read.
+    /// Leave the files of the servers, logs included, for a human to read, until the next run.
     keep: bool,
 }
 
@@ -40,8 +43,9 @@ pub(crate) struct Programs {
 
 impl Sandbox {
     pub(crate) fn new(suite: &Path, programs: &Programs, keep: bool) -> Result<Sandbox> {
-        let root = workspace::cache()?.join(format!("run-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+        let cache = workspace::cache()?;
+        remove_abandoned(&cache);
+        let root = cache.join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir_all(root.join("src")).with_context(|| format!("create {root:?}"))?;
         // Resolved now: `/proc/PID/cwd` shows no links, and leftovers are found by it.
         let sandbox = Sandbox { root: root.canonicalize()?, keep };
@@ -78,18 +82,39 @@ impl Sandbox {
         Ok(text.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Kills every process that works inside the tree, and returns how many there were.
-    pub(crate) fn kill_leftovers(&self) -> usize {
-        let Ok(processes) = fs::read_dir("/proc") else { return 0 };
-        processes
-            .flatten()
-            .filter(|process| {
-                let inside = fs::read_link(process.path().join("cwd"));
-                inside.is_ok_and(|cwd| cwd.starts_with(&self.root))
-            })
-            .filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?))
-            .filter(|&pid| kill_process(pid, Signal::KILL).is_ok())
-            .count()
+    /// Kills every process that works inside the tree.
+    pub(crate) fn kill_leftovers(&self) {
+        kill_processes_in(&self.root);
+    }
+}
+
+fn kill_processes_in(root: &Path) {
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let cwd = fs::read_link(process.path().join("cwd"));
+        if !cwd.is_ok_and(|cwd| cwd.starts_with(root)) {
+            continue;
+        }
+        let pid = process.file_name().to_str().and_then(|pid| pid.parse().ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // It may be gone by now, and that is fine.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Removes the trees, processes included, of runs that were themselves killed.
+fn remove_abandoned(cache: &Path) {
+    let Ok(trees) = fs::read_dir(cache) else { return };
+    for tree in trees.flatten() {
+        let name = tree.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            if let Ok(root) = tree.path().canonicalize() {
+                kill_processes_in(&root);
+            }
+            let _ = fs::remove_dir_all(tree.path());
+        }
     }
 }
 
