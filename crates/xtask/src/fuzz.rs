@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use base::random::Random;
 
-use crate::random::{Random, mix};
 use crate::workspace;
 
 /// One thing to attack.
@@ -26,7 +26,37 @@ struct Target {
 }
 
 /// Every `fuzz_` function of the workspace.
-const TARGETS: &[Target] = &[];
+const TARGETS: &[Target] = &[
+    Target {
+        name: "glob",
+        attack: base::glob::fuzz_glob,
+        seeds: &[b"\x05h*llohello", b"\x08h[^a-e]?ohallo", b"\x06\\[a-z]*[b"],
+    },
+    Target {
+        name: "split_args",
+        attack: base::split_args::fuzz_split_args,
+        seeds: &[b"set key \"a \\x0f\\n\" 'it\\'s'", b"save 900 1"],
+    },
+    Target {
+        name: "request",
+        attack: resp::request::fuzz_request,
+        seeds: &[
+            b"\x03\x00*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*1\r\n$4\r\nPING\r\n",
+            b"\x01\x04*3\r\n$3\r\nSET\r\n$12\r\nkey:00000001\r\n$5\r\nvalue\r\n",
+            b"\x07\x03PING\r\nSET k \"a b\"\r\n*0\r\n*-1\r\n",
+        ],
+    },
+    Target {
+        name: "decode",
+        attack: resp::value::fuzz_decode,
+        seeds: &[
+            b"\x00*3\r\n:1\r\n$3\r\nabc\r\n$-1\r\n",
+            b"\x02%1\r\n+k\r\n~2\r\n#t\r\n,1.5\r\n",
+            b"\x05|1\r\n+k\r\n:1\r\n=7\r\ntxt:abc\r\n",
+            b"\x01>2\r\n+pubsub\r\n(12345678901234567890\r\n_\r\n-ERR x\r\n",
+        ],
+    },
+];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -63,10 +93,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("{name} withstood {} bytes", input.len());
         return Ok(());
     }
-    let seed = args.seed.unwrap_or_else(|| mix(u64::from(std::process::id())));
+    let seed = args.seed.unwrap_or_else(|| Random::from_os().next_u64());
     println!("{name}: {} s, seed {seed}", args.seconds);
     let (deadline, mut random) =
-        (Instant::now() + Duration::from_secs(args.seconds), Random::new(seed));
+        (Instant::now() + Duration::from_secs(args.seconds), Random::from_seed(seed));
     let mut inputs = 0u64;
     while Instant::now() < deadline {
         let input = input(&mut random, target.seeds);
@@ -93,14 +123,18 @@ fn withstands(target: &Target, input: &[u8]) -> std::result::Result<(), &'static
     if start.elapsed() > INPUT_LIMIT { Err("takes too long") } else { Ok(()) }
 }
 
+fn below(random: &mut Random, limit: usize) -> usize {
+    random.below(limit as u64) as usize
+}
+
 /// A seed with a few changes, or, one time in eight, plain noise.
 fn input(random: &mut Random, seeds: &[&[u8]]) -> Vec<u8> {
-    if seeds.is_empty() || random.below(8) == 0 {
-        let length = random.below(64);
-        return (0..length).map(|_| random.next() as u8).collect();
+    if seeds.is_empty() || below(random, 8) == 0 {
+        let length = below(random, 64);
+        return (0..length).map(|_| random.next_u64() as u8).collect();
     }
-    let mut input = seeds[random.below(seeds.len())].to_vec();
-    for _ in 0..1 + random.below(6) {
+    let mut input = seeds[below(random, seeds.len())].to_vec();
+    for _ in 0..1 + below(random, 6) {
         mutate(&mut input, random, seeds);
     }
     input.truncate(INPUT_BYTES);
@@ -128,30 +162,30 @@ fn mutate(input: &mut Vec<u8>, random: &mut Random, seeds: &[&[u8]]) {
         b"9223372036854775808",
         b"-9223372036854775808",
     ];
-    let at = random.below(input.len() + 1);
-    match random.below(7) {
-        0 if at < input.len() => input[at] ^= 1 << random.below(8),
-        1 if at < input.len() => input[at] = random.next() as u8,
+    let at = below(random, input.len() + 1);
+    match below(random, 7) {
+        0 if at < input.len() => input[at] ^= 1 << below(random, 8),
+        1 if at < input.len() => input[at] = random.next_u64() as u8,
         2 => input.truncate(at),
         3 if at < input.len() => {
             input.remove(at);
         }
         4 => {
-            let edge = EDGES[random.below(EDGES.len())];
+            let edge = EDGES[below(random, EDGES.len())];
             input.splice(at..at, edge.iter().copied());
         }
         5 => {
             // A piece of this input, once more elsewhere.
-            let from = random.below(input.len() + 1);
+            let from = below(random, input.len() + 1);
             let piece = input[from..input.len().min(from + 32)].to_vec();
             input.splice(at..at, piece);
         }
         6 => {
-            let other = seeds[random.below(seeds.len())];
+            let other = seeds[below(random, seeds.len())];
             input.truncate(at);
-            input.extend_from_slice(&other[random.below(other.len() + 1)..]);
+            input.extend_from_slice(&other[below(random, other.len() + 1)..]);
         }
-        _ => input.push(random.next() as u8),
+        _ => input.push(random.next_u64() as u8),
     }
 }
 
@@ -163,7 +197,7 @@ mod tests {
     fn inputs_follow_from_the_seed_and_stay_bounded() {
         let seeds: &[&[u8]] = &[b"*1\r\n$4\r\nPING\r\n", &[7; INPUT_BYTES]];
         let inputs = |seed| -> Vec<Vec<u8>> {
-            let mut random = Random::new(seed);
+            let mut random = Random::from_seed(seed);
             (0..500).map(|_| input(&mut random, seeds)).collect()
         };
         assert_eq!(inputs(3), inputs(3));
@@ -180,7 +214,7 @@ mod tests {
     #[test]
     fn every_target_withstands_a_short_run() {
         for target in TARGETS {
-            let mut random = Random::new(1);
+            let mut random = Random::from_seed(1);
             for _ in 0..500 {
                 let input = input(&mut random, target.seeds);
                 assert_eq!(withstands(target, &input), Ok(()), "{}: {input:?}", target.name);

@@ -17,7 +17,6 @@ mod check;
 mod conform;
 mod docs;
 mod fuzz;
-mod random;
 mod tidy;
 mod workspace;
 

@@ -7,10 +7,10 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use base::random::Random;
 
 use super::Setup;
 use super::server::Server;
-use crate::random::mix;
 
 const KEYS: usize = 2_000_000;
 const LENGTH: usize = 16;
@@ -58,7 +58,7 @@ fn bytes_per_key(program: &Path, set: &DataSet, keys: usize) -> Result<f64> {
     server.connection().pipeline(keys, |n, connection| {
         let (key, value) = (text(n, 1, LENGTH), (set.value)(n));
         if set.has_ttl {
-            let ttl_s = (100_000 + mix(n as u64) % 1_000_000).to_string();
+            let ttl_s = (100_000 + Random::from_seed(n as u64).below(1_000_000)).to_string();
             connection.add(&[b"SET", &key, &value, b"EX", ttl_s.as_bytes()]);
         } else {
             connection.add(&[b"SET", &key, &value]);
@@ -78,23 +78,22 @@ fn payload(set: &DataSet, keys: usize) -> f64 {
 /// `length` letters and digits that look random and differ for every `n`.
 pub(crate) fn text(n: usize, salt: u64, length: usize) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
-    let mut bits = mix(n as u64 ^ (salt << 48));
+    let mut random = Random::from_seed(n as u64 ^ (salt << 48));
     let mut text = Vec::with_capacity(length);
-    // Ten letters hold 60 bits; the next ten come from the next number.
     while text.len() < length {
-        let mut rest = bits;
+        // Ten letters hold 60 of the 64 bits.
+        let mut bits = random.next_u64();
         for _ in 0..10.min(length - text.len()) {
-            text.push(ALPHABET[(rest % 64) as usize]);
-            rest /= 64;
+            text.push(ALPHABET[(bits % 64) as usize]);
+            bits /= 64;
         }
-        bits = mix(bits.wrapping_add(1));
     }
     text
 }
 
 /// Numbers of mostly nine digits: beyond any pool of shared integers.
 fn integer(n: usize) -> Vec<u8> {
-    (mix(n as u64) % 1_000_000_000).to_string().into_bytes()
+    Random::from_seed(n as u64).below(1_000_000_000).to_string().into_bytes()
 }
 
 #[cfg(test)]
