@@ -14,7 +14,7 @@
 
 mod expiry;
 mod memory;
-mod server;
+pub(crate) mod server;
 mod throughput;
 mod wire;
 mod workload;

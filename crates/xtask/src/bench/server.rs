@@ -1,4 +1,4 @@
-//! A server under measurement: started on chosen cores, asked for CPU and memory, killed at the end.
+//! A server under our hand: started on chosen cores, asked for CPU and memory, killed at the end.
 //!
 //! CPU time is the sum of `/proc/PID/task/*/schedstat`, in nanoseconds, or, on kernels without it,
 //! of `utime + stime` in `/proc/PID/stat`, in ticks of 10 ms.
