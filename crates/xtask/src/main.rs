@@ -1,1 +1,66 @@
-fn main() {}
+//! Every chore of the repository, as `cargo x <chore>`: nothing to install, no shell scripts.
+//!
+//! | chore | what it answers |
+//! |---|---|
+//! | `check`   | may I push? |
+//! | `conform` | does Redis's own test suite pass, with one worker and with four? |
+//! | `bench`   | what does a command cost in CPU, a key in memory, beside a peer? |
+//! | `fuzz`    | can bytes from outside break a parser or a structure? |
+//! | `docs`    | are the generated pages fresh? |
+//!
+//! Rules of the tree itself (arrows between crates, essays, `unsafe`) are in [`tidy`], which runs
+//! as a test of this crate.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod check;
+mod conform;
+mod docs;
+mod fuzz;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo x", about = "Every chore of the Ochre repository")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Format, lints, tests, freshness of docs: what must hold before a push.
+    Check,
+    /// Run Redis 7.0.15's own test suite against our server.
+    Conform(conform::Args),
+    /// Measure CPU, memory or expiry beside a peer, interleaved.
+    Bench(bench::Args),
+    /// Write the generated pages, or check that they are fresh.
+    Docs(docs::Args),
+    /// Attack a parser or structure with random and mutated bytes.
+    Fuzz(fuzz::Args),
+    /// Check the rules of the tree: arrows between crates, essays, unsafe, file lengths.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Check => check::run(),
+        Chore::Conform(args) => conform::run(&args),
+        Chore::Bench(args) => bench::run(&args),
+        Chore::Docs(args) => docs::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `cargo x bench`: what a command costs in CPU and a key in memory, beside a peer.
+//!
+//! Four modes, each with its table:
+//!
+//! | flag | question | file |
+//! |---|---|---|
+//! | –             | server CPU per command, server on one core and load on the other | [`throughput`] |
+//! | `--two-cores` | the same with two threads a server and no pinning | [`throughput`] |
+//! | `--memory`    | resident bytes per key beyond the payload | [`memory`] |
+//! | `--expire`    | a million keys that expire at once: how long, and who notices | [`expiry`] |
+//!
+//! Machines are noisy and their speed drifts, so nothing is measured alone: peer and ours take
+//! turns (A B A B …), and what counts is the ratio of their medians.
+
+mod expiry;
+mod memory;
+pub(crate) mod server;
+mod throughput;
+mod wire;
+mod workload;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The server to compare with; by default valkey-server or redis-server from PATH.
+    #[arg(long, value_name = "PATH")]
+    peer: Option<PathBuf>,
+    /// The load generator: a redis-benchmark or valkey-benchmark; by default the peer's.
+    #[arg(long, value_name = "PATH")]
+    load: Option<PathBuf>,
+    /// Our side; by default ochre-server, built now.
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Worker threads of our side in the pinned mode.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// One short round and a tenth of the keys: shows the order of things, proves nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Workloads to run, such as GET@16,SET@64.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds of each workload and server.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds measured in each round.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Two threads a server, nothing pinned, the load generator beside them.
+    #[arg(long, conflicts_with_all = ["memory", "expire"])]
+    two_cores: bool,
+    /// Resident memory per key.
+    #[arg(long, conflicts_with = "expire")]
+    memory: bool,
+    /// A million keys with the same moment of expiry.
+    #[arg(long)]
+    expire: bool,
+}
+
+/// What every mode needs: the programs, and how thorough to be.
+struct Setup {
+    peer: PathBuf,
+    ours: PathBuf,
+    rounds: usize,
+    window: Duration,
+    /// Keys are divided by this.
+    shrink: usize,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let peer = match &args.peer {
+        Some(path) => path.clone(),
+        None => workspace::find_program(&["valkey-server", "redis-server"])
+            .context("nothing to compare with: pass --peer PATH of a redis- or valkey-server")?,
+    };
+    let ours = match &args.server {
+        Some(path) => path.clone(),
+        None => workspace::build_release()?.join("ochre-server"),
+    };
+    let setup = Setup {
+        peer,
+        ours,
+        rounds: if args.quick { 1 } else { args.rounds.max(1) },
+        window: Duration::from_secs_f64(if args.quick { 1.0 } else { args.seconds }),
+        shrink: if args.quick { 10 } else { 1 },
+    };
+    println!("peer: {}", setup.peer.display());
+    println!("ours: {}", setup.ours.display());
+    if args.memory {
+        return memory::run(&setup, &args.only);
+    }
+    if args.expire {
+        return expiry::run(&setup);
+    }
+    let load = match &args.load {
+        Some(path) => path.clone(),
+        None => load_generator(&setup.peer)?,
+    };
+    let workloads = workload::choose(&args.only)?;
+    if args.two_cores {
+        throughput::two_cores(&setup, &load, &workloads)
+    } else {
+        throughput::pinned(&setup, &load, &workloads, args.workers)
+    }
+}
+
+fn load_generator(peer: &Path) -> Result<PathBuf> {
+    let names = ["valkey-benchmark", "redis-benchmark"];
+    names
+        .iter()
+        .map(|name| peer.with_file_name(name))
+        .find(|path| path.is_file())
+        .or_else(|| workspace::find_program(&names))
+        .context("no load generator: pass --load PATH of a redis- or valkey-benchmark")
+}
+
+/// The middle one; of an even number the lower of the two.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    assert!(!numbers.is_empty(), "a median needs a number");
+    numbers.sort_by(f64::total_cmp);
+    numbers[(numbers.len() - 1) / 2]
+}

@@ -1,0 +1,163 @@
+//! Server CPU per command and throughput, peer and ours in turns.
+//!
+//! The load generator is asked for far more requests than it will get to send; after a moment of
+//! warming up we read the server's CPU time and its count of commands twice, `window` apart, and
+//! kill the generator. So connecting and ending are not measured, and the generator's own idea of
+//! its speed is not needed.
+//!
+//! In the pinned mode the server has one core and the generator the other: CPU per command is then
+//! a property of the server alone, even where the generator is the slower of the two.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::server::{Cost, Server, cores, spawn_on};
+use super::workload::{Keys, Workload};
+use super::{Setup, median};
+
+/// Long enough for a thousand connections and for every buffer to have grown.
+const WARM_UP: Duration = Duration::from_millis(700);
+
+/// Ours and peer on the first core, the load on the second.
+pub(crate) fn pinned(
+    setup: &Setup,
+    load: &Path,
+    workloads: &[&Workload],
+    workers: usize,
+) -> Result<()> {
+    let cores = cores()?;
+    ensure!(cores.len() >= 2, "the pinned mode needs two cores");
+    let (server_core, load_core) = (Some(cores[0]), Some(cores[1]));
+    let mut peer = Server::start(&setup.peer, 1, server_core)?;
+    let mut ours = Server::start(&setup.ours, workers, server_core)?;
+    fill(setup, &mut [&mut peer, &mut ours], workloads)?;
+
+    println!("\nserver CPU per command; server on core {}, load on core {}", cores[0], cores[1]);
+    println!(
+        "{:<18} {:>8} {:>8} {:>7} {:>11} {:>11} {:>8} {:>7}",
+        "workload", "peer µs", "ours µs", "ratio", "peer cmd/s", "ours cmd/s", "speed", "budget"
+    );
+    let mut missed = 0;
+    for workload in workloads {
+        let costs = in_turns(setup, load, load_core, workload, &mut [&mut peer, &mut ours])?;
+        let (theirs, own) = (costs[0], costs[1]);
+        let ratio = own.cpu_us_per_command / theirs.cpu_us_per_command;
+        let (budget, mark) = match workload.budget {
+            None => ("–".to_owned(), ""),
+            Some(budget) if ratio <= budget => (format!("{budget:.2}"), "met"),
+            Some(budget) => {
+                missed += 1;
+                (format!("{budget:.2}"), "MISSED")
+            }
+        };
+        println!(
+            "{:<18} {:>8.3} {:>8.3} {:>6.2}× {:>11.0} {:>11.0} {:>7.2}× {:>7} {mark}",
+            workload.name,
+            theirs.cpu_us_per_command,
+            own.cpu_us_per_command,
+            ratio,
+            theirs.commands_per_s,
+            own.commands_per_s,
+            own.commands_per_s / theirs.commands_per_s,
+            budget,
+        );
+    }
+    println!("budgets missed: {missed}");
+    Ok(())
+}
+
+/// Two threads a server and no pinning; ours with one worker beside it.
+pub(crate) fn two_cores(setup: &Setup, load: &Path, workloads: &[&Workload]) -> Result<()> {
+    let mut peer = Server::start(&setup.peer, 2, None)?;
+    let mut ours = Server::start(&setup.ours, 2, None)?;
+    let mut ours_alone = Server::start(&setup.ours, 1, None)?;
+    fill(setup, &mut [&mut peer, &mut ours, &mut ours_alone], workloads)?;
+
+    println!("\nnothing pinned; peer with --io-threads 2, ours with 2 workers and with 1");
+    println!(
+        "{:<18} {:>11} {:>8} {:>11} {:>8} {:>11} {:>8}",
+        "workload", "peer cmd/s", "µs/cmd", "2 workers", "CPU", "1 worker", "CPU"
+    );
+    for workload in workloads {
+        let mut servers = [&mut peer, &mut ours, &mut ours_alone];
+        let costs = in_turns(setup, load, None, workload, &mut servers)?;
+        let speed = |cost: Cost| cost.commands_per_s / costs[0].commands_per_s;
+        let cpu = |cost: Cost| cost.cpu_us_per_command / costs[0].cpu_us_per_command;
+        println!(
+            "{:<18} {:>11.0} {:>8.3} {:>10.2}× {:>7.2}× {:>10.2}× {:>7.2}×",
+            workload.name,
+            costs[0].commands_per_s,
+            costs[0].cpu_us_per_command,
+            speed(costs[1]),
+            cpu(costs[1]),
+            speed(costs[2]),
+            cpu(costs[2]),
+        );
+    }
+    Ok(())
+}
+
+fn fill(setup: &Setup, servers: &mut [&mut Server], workloads: &[&Workload]) -> Result<()> {
+    for keys in Keys::ALL {
+        if workloads.iter().any(|workload| workload.keys == keys) {
+            for server in &mut *servers {
+                server.fill(keys, keys.count() / setup.shrink)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Measures each server once a round, and gives the medians in the servers' order.
+fn in_turns(
+    setup: &Setup,
+    load: &Path,
+    load_core: Option<usize>,
+    workload: &Workload,
+    servers: &mut [&mut Server],
+) -> Result<Vec<Cost>> {
+    let mut costs = vec![Vec::new(); servers.len()];
+    for _ in 0..setup.rounds {
+        for (server, costs) in servers.iter_mut().zip(&mut costs) {
+            costs.push(measure(setup, load, load_core, workload, server)?);
+        }
+    }
+    Ok(costs
+        .iter()
+        .map(|rounds: &Vec<Cost>| Cost {
+            cpu_us_per_command: median(rounds.iter().map(|c| c.cpu_us_per_command).collect()),
+            commands_per_s: median(rounds.iter().map(|c| c.commands_per_s).collect()),
+        })
+        .collect())
+}
+
+fn measure(
+    setup: &Setup,
+    load: &Path,
+    load_core: Option<usize>,
+    workload: &Workload,
+    server: &mut Server,
+) -> Result<Cost> {
+    let keys = workload.keys.count() / setup.shrink;
+    let mut generator = Command::new(load);
+    generator
+        .args(["-p", &server.port().to_string(), "-q", "-n", "2000000000"])
+        .args(["-c", &workload.clients.to_string(), "-P", &workload.depth.to_string()])
+        .args(["-r", &keys.to_string()])
+        .args(workload.command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut generator = spawn_on(&mut generator, load_core)?;
+    std::thread::sleep(WARM_UP);
+    let cost = server.read().and_then(|start| {
+        std::thread::sleep(setup.window);
+        start.until(server.read()?)
+    });
+    let _ = generator.kill();
+    generator.wait().context("wait for the load generator")?;
+    cost.with_context(|| format!("measure {}", workload.name))
+}
