@@ -2,17 +2,18 @@
 //!
 //! | page | from |
 //! |---|---|
-//! | `COMPAT.md` | `conform.list`; commands and options join when their tables exist |
+//! | `COMPAT.md` | `conform.list`; the options we take and do not act on |
+//! | `ochre.conf` | the table of options: the sample file, every line commented out |
 //!
 //! [`pages`] is the one list: a page is a path and a text, computed without looking at the disk.
-//! `docs` writes what differs, `docs --check` only complains. `docs/commands/*.md` and
-//! `docs/config.md` become further entries, rendered from the declarations in `commands` and
-//! `config`.
+//! `docs` writes what differs, `docs --check` only complains. `docs/commands/*.md` become further
+//! entries, by `command::markdown::docs_markdown` for each command of the `commands` crate.
 
 use std::fmt::Write;
 use std::fs;
 
 use anyhow::{Result, ensure};
+use config::Effect;
 
 use crate::conform::{REDIS_VERSION, list};
 use crate::workspace;
@@ -51,14 +52,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn pages() -> Result<Vec<Page>> {
-    Ok(vec![Page { path: "COMPAT.md".to_owned(), text: compat(&list::read()?) }])
+    let compat = [COMPAT_HEAD, &suite_section(&list::read()?), &options_section()].concat();
+    Ok(vec![
+        Page { path: "COMPAT.md".to_owned(), text: compat },
+        Page { path: "ochre.conf".to_owned(), text: config::sample() },
+    ])
 }
 
-fn compat(files: &[list::SuiteFile]) -> String {
-    let mut page = String::from(
-        "# Compatibility\n\n\
-         Written by `cargo x docs`; do not edit. An undocumented difference from Redis is a bug.\n\n",
-    );
+const COMPAT_HEAD: &str = "# Compatibility\n\n\
+    Written by `cargo x docs`; do not edit. An undocumented difference from Redis is a bug.\n\n";
+
+fn suite_section(files: &[list::SuiteFile]) -> String {
+    let mut page = String::new();
     let exclusions: usize = files.iter().map(|file| file.exclusions.len()).sum();
     let _ = writeln!(
         page,
@@ -72,6 +77,21 @@ fn compat(files: &[list::SuiteFile]) -> String {
         for exclusion in &file.exclusions {
             let _ = writeln!(page, "  - without *{}*: {}", exclusion.what, exclusion.reason);
         }
+    }
+    page
+}
+
+/// Options that are read, shown and rewritten, and change nothing: not yet, or not ever.
+fn options_section() -> String {
+    let mut page =
+        String::from("\n## Options that change nothing\n\n| option | why |\n|---|---|\n");
+    for option in config::options::all().map(config::OptId::opt) {
+        let why = match option.effect {
+            Effect::Now => continue,
+            Effect::Later(missing) => format!("not yet: {missing}"),
+            Effect::Never(why) => format!("never: {why}"),
+        };
+        let _ = writeln!(page, "| `{}` | {why} |", option.name);
     }
     page
 }
