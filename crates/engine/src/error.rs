@@ -38,6 +38,7 @@ fixed! {
     BIT_OFFSET = "ERR bit offset is not an integer or out of range";
     BIT_VALUE = "ERR bit is not an integer or out of range";
     BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    INVALID_DIGEST = "ERR must be exactly 16 hexadecimal characters";
     INVALID_CURSOR = "ERR invalid cursor";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
