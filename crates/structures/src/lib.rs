@@ -1,1 +1,14 @@
-//! To be written.
+//! What a data set is made of: structures that know bytes and hashes, not clients or commands.
+//!
+//! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
+//! [`heap`] holds the records the table's slots point to.
+//!
+//! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
+
+pub mod hash;
+pub mod heap;
+pub mod table;
+
+pub use hash::HashKey;
+pub use heap::Heap;
+pub use table::{Entries, Entry, Peek, Reclaim, Slot, Table};
