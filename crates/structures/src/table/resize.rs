@@ -1,0 +1,202 @@
+//! Growing and shrinking, one segment at a time.
+//!
+//! ```text
+//!   full, up to 64 buckets    re-lay into the next size, by tags         grow
+//!   full, 64 buckets          split by one more bit, reads all hashes    grow
+//!   under 40 %                merge with its buddy if both are small,    shrink
+//!                             else re-lay smaller, both by tags
+//! ```
+//!
+//! The bit that decides a split is the top bit of the tag; the tag then moves up by one and takes
+//! its new lowest bit from the whole hash. Merging drops that bit again, so it reads nothing.
+//!
+//! Hashes that cannot be told apart would grow a segment for ever. So a segment that is full below
+//! half its capacity gets more stash instead, and the directory, which skewed hashes would double
+//! without end, stays below a fixed share of the table: beyond, segments just grow.
+
+use super::bucket::prefetch;
+use super::expire;
+use super::segment::{BUCKETS_MAX, Segment, next_size, size_for};
+use super::slot::Word;
+use super::{Entries, Table};
+
+/// No table needs a deeper directory; leaves 16 bits of hash for tags.
+const DEPTH_MAX: u32 = 40;
+/// The directory may have one word for this many entries. Typically it has one for 300.
+const ENTRIES_PER_WORD: usize = 32;
+/// Buddies merge if the result has at most this many buckets: far from having to split again.
+const BUCKETS_MERGED_MAX: usize = BUCKETS_MAX / 2;
+
+impl Table {
+    /// Makes the segment that holds this position roomier.
+    pub(super) fn grow(&mut self, position: u64, entries: &impl Entries) {
+        let old = self.segment(position).expect("only a full segment grows");
+        let (count, buckets) = (old.counts().0, old.bucket_count());
+        if count * 2 < old.capacity() {
+            self.lay_out(position, old, old.homes(), old.extra() + 1);
+        } else if buckets >= BUCKETS_MAX && self.may_split(old) {
+            self.split(position, old, entries);
+        } else {
+            self.lay_out(position, old, next_size(buckets) - 1, 0);
+        }
+    }
+
+    fn may_split(&self, segment: Segment) -> bool {
+        let depth = segment.depth() + 1;
+        let words_max = (self.len / ENTRIES_PER_WORD).max(2);
+        depth <= DEPTH_MAX.min(48 - u32::from(self.shard_bits))
+            && (depth <= self.depth() || 1 << depth <= words_max)
+    }
+
+    /// After a removal around this position.
+    pub(super) fn shrink(&mut self, position: u64) {
+        if self.len == 0 {
+            return self.clear();
+        }
+        loop {
+            let segment = self.segment(position).expect("the table is not empty");
+            let (count, _) = segment.counts();
+            if count * 5 >= segment.capacity() * 2 {
+                return;
+            }
+            if self.merge(position, segment) {
+                continue;
+            }
+            let size = size_for(count);
+            if size < segment.bucket_count() {
+                self.lay_out(position, segment, size - 1, 0);
+            }
+            return;
+        }
+    }
+
+    /// Replaces a segment by one of another size.
+    fn lay_out(&mut self, position: u64, old: Segment, homes: usize, extra: usize) {
+        let new = self.build(old.depth(), homes, extra, |new| {
+            new.set_counts(old.counts());
+            new.set_base_ms(old.base_ms());
+            new.set_min_ms(old.min_ms());
+            old.pour(new, false, Some)
+        });
+        self.link(position, new);
+        self.retire_segment(old);
+    }
+
+    /// Replaces a segment by two, one bit deeper.
+    fn split(&mut self, position: u64, old: Segment, entries: &impl Entries) {
+        if old.depth() == self.depth() {
+            self.double_directory();
+        }
+        let depth = old.depth() + 1;
+        let shift = self.shard_bits;
+        let rehash = |word: Word| {
+            let position = entries.hash(word.entry()) << shift;
+            let bits = position << old.depth() >> 47;
+            assert!(word.tag() == (bits >> 1) as u16, "an entry's hash never changes");
+            word.with_tag(bits as u16)
+        };
+        let mut counts = [(0, 0); 2];
+        for word in old.words() {
+            let count = &mut counts[usize::from(word.tag() >> 15)];
+            *count = (count.0 + 1, count.1 + usize::from(word.has_ttl()));
+        }
+        let start = old.start(position);
+        let upper = start | 1 << (64 - depth);
+        for (half, first) in [(false, start), (true, upper)] {
+            let count = counts[usize::from(half)];
+            let new = self.build(depth, size_for(count.0) - 1, 0, |new| {
+                new.set_counts(count);
+                if count.1 > 0 {
+                    new.set_base_ms(old.base_ms());
+                    new.set_min_ms(old.min_ms());
+                }
+                old.pour(new, true, |word| ((word.tag() >> 15 != 0) == half).then(|| rehash(word)))
+            });
+            self.link(first, new);
+        }
+        if depth == self.depth() {
+            self.deepest_count += 2;
+        }
+        self.retire_segment(old);
+    }
+
+    /// Replaces a segment and its buddy by one, if both are small. True if it did.
+    fn merge(&mut self, position: u64, segment: Segment) -> bool {
+        let depth = segment.depth();
+        if depth == 0 {
+            return false;
+        }
+        let buddy_position = position ^ 1 << (64 - depth);
+        let buddy = self.segment(buddy_position).expect("the table is not being drained");
+        let sum = (segment.counts().0 + buddy.counts().0, segment.counts().1 + buddy.counts().1);
+        if buddy.depth() != depth || size_for(sum.0) > BUCKETS_MERGED_MAX {
+            return false;
+        }
+        let is_upper = position > buddy_position;
+        let (lower, upper) = if is_upper { (buddy, segment) } else { (segment, buddy) };
+        let new = self.build(depth - 1, size_for(sum.0) - 1, 0, |new| {
+            new.set_counts(sum);
+            new.set_base_ms(lower.base_ms().min(upper.base_ms()));
+            new.set_min_ms(lower.min_ms().min(upper.min_ms()));
+            lower.pour(new, false, |word| Some(word.with_tag(word.tag() >> 1)))
+                && upper.pour(new, false, |word| Some(word.with_tag(word.tag() >> 1 | 0x8000)))
+        });
+        let was_deepest = depth == self.depth();
+        self.link(position, new);
+        self.retire_segment(lower);
+        self.retire_segment(upper);
+        if was_deepest {
+            self.deepest_count -= 2;
+            self.halve_directory();
+        }
+        true
+    }
+
+    /// A new segment that `fill` filled; with more stash than asked for if it did not fit.
+    fn build(
+        &mut self,
+        depth: u32,
+        homes: usize,
+        extra: usize,
+        fill: impl Fn(Segment) -> bool,
+    ) -> Segment {
+        let mut extra = extra;
+        loop {
+            let new = self.allocate(depth, homes, extra);
+            if fill(new) {
+                return new;
+            }
+            self.bytes -= new.bytes();
+            // SAFETY: nobody has seen it.
+            unsafe { new.free() };
+            extra = (extra * 2).max(1);
+        }
+    }
+}
+
+impl Segment {
+    /// Puts the slots that `to` keeps, as it rewrites them, into another segment, with their
+    /// buckets' watermarks. False if one found no room. `reads` says that `to` reads entries:
+    /// those of the next bucket are asked for while this one's are moved.
+    fn pour(self, target: Segment, reads: bool, to: impl Fn(Word) -> Option<Word>) -> bool {
+        let ask = |index| self.slots(index).for_each(|(_, word)| prefetch(word.address()));
+        if reads {
+            ask(0);
+        }
+        for (index, bucket) in self.buckets() {
+            if reads && index + 1 < self.bucket_count() {
+                ask(index + 1);
+            }
+            let until_ms = expire::decode(bucket.watermark(), self.base_ms());
+            let code = expire::encode(until_ms, target.base_ms());
+            for (_, word) in self.slots(index) {
+                let Some(word) = to(word) else { continue };
+                let Some((target_index, _)) = target.place(word) else { return false };
+                if word.has_ttl() {
+                    target.lower_watermark(target_index, code);
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,307 @@
+//! The segment: a run of buckets that holds one range of hashes.
+//!
+//! ```text
+//!   bucket 0   | header | counts | base | min | 12 slots of stash           |
+//!   bucket 1   | header | 15 slots |   home 0: the lowest hashes of the range
+//!   bucket 2   | header | 15 slots |   home 1
+//!     ...
+//!   bucket n   | header | 15 slots |   home n-1
+//!   further stash buckets, `extra` of them, nearly always none
+//! ```
+//!
+//! A tag is the 16 bits of the hash that follow those which led to the segment: where the entry
+//! stands in the segment's range, as a fraction. Its home is `tag * homes >> 16`. An entry lies in
+//! its home, or in the bucket after it (the first one is after the last), or in the stash.
+//! A segment of one bucket has no homes, only the stash: a table of up to 12 entries takes 128 bytes.
+//!
+//! A segment is named by one word, which is all a lookup needs to know about it:
+//!
+//! ```text
+//!   63          62..48   47..6             5..0
+//!  +-----------+--------+-----------------+-------+
+//!  | directory | homes  |  address        | depth |
+//!  +-----------+--------+-----------------+-------+
+//! ```
+
+use super::bucket::{BUCKET_BYTES, Bucket, LANES, lanes};
+use super::expire;
+use super::slot::Word;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// This word names a directory, not a segment.
+pub(super) const DIRECTORY: u64 = 1 << 63;
+pub(super) const ADDRESS: u64 = 0x0000_ffff_ffff_ffc0;
+pub(super) const DEPTH: u64 = 0x3f;
+
+/// A segment splits rather than grow beyond this: 8 KiB.
+pub(super) const BUCKETS_MAX: usize = 64;
+/// Homes are 15 bits of a segment's word; stash counts are 16 bits of a header.
+const HOMES_MAX: usize = 0x7fff;
+const EXTRA_MAX: usize = 4096;
+
+/// Slots among the lanes of the first bucket, and of any other.
+const STASH_LANES: u32 = 0xfff0;
+const BUCKET_LANES: u32 = 0xfffe;
+
+const COUNTS: usize = 1;
+const BASE_MS: usize = 2;
+const MIN_MS: usize = 3;
+
+/// Handle of a segment. Copies name the same memory; the table that owns it frees it once.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    buckets: NonNull<Bucket>,
+    homes: usize,
+    depth: u32,
+}
+
+impl Segment {
+    /// An empty one, which no lookup knows yet.
+    pub(super) fn allocate(depth: u32, homes: usize, extra: usize) -> Segment {
+        assert!(homes <= HOMES_MAX && extra <= EXTRA_MAX, "more equal hashes than can be");
+        let layout = Self::layout(1 + homes + extra);
+        // SAFETY: the layout is not empty.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let Some(buckets) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
+        assert!(memory.expose_provenance() as u64 & !ADDRESS == 0, "addresses have 48 bits");
+        let segment = Segment { buckets, homes, depth };
+        segment.bucket(0).set_extra(extra);
+        segment.set_min_ms(u64::MAX);
+        segment
+    }
+
+    /// # Safety
+    /// Nobody may look at it again.
+    pub(super) unsafe fn free(self) {
+        let layout = Self::layout(self.bucket_count());
+        // SAFETY: allocated with this layout: neither homes nor extra ever change.
+        unsafe { dealloc(self.buckets.as_ptr().cast(), layout) }
+    }
+
+    fn layout(buckets: usize) -> Layout {
+        Layout::array::<Bucket>(buckets).expect("a segment is far smaller than the address space")
+    }
+
+    /// None for the word of an empty table.
+    #[inline(always)]
+    pub(super) fn of(word: u64) -> Option<Segment> {
+        let address = (word & ADDRESS) as usize;
+        let buckets = NonNull::new(std::ptr::with_exposed_provenance_mut(address))?;
+        Some(Segment { buckets, homes: (word >> 48) as usize, depth: (word & DEPTH) as u32 })
+    }
+
+    pub(super) fn word(&self) -> u64 {
+        self.buckets.as_ptr().addr() as u64 | (self.homes as u64) << 48 | u64::from(self.depth)
+    }
+
+    /// How many bits of the position led here.
+    pub(super) fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    pub(super) fn homes(&self) -> usize {
+        self.homes
+    }
+
+    pub(super) fn extra(&self) -> usize {
+        self.bucket(0).extra()
+    }
+
+    pub(super) fn bucket_count(&self) -> usize {
+        1 + self.homes + self.extra()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bucket_count() * BUCKET_BYTES
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        capacity(self.bucket_count())
+    }
+
+    #[inline(always)]
+    pub(super) fn bucket(&self, index: usize) -> &Bucket {
+        debug_assert!(index <= self.homes || index < self.bucket_count());
+        // SAFETY: within the allocation; whoever holds a handle keeps the table or an epoch pinned.
+        unsafe { &*self.buckets.as_ptr().add(index) }
+    }
+
+    /// Each bucket with its index and the lanes that are slots in it.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (usize, &Bucket)> {
+        (0..self.bucket_count()).map(|index| (index, self.bucket(index)))
+    }
+
+    pub(super) fn slot_lanes(index: usize) -> u32 {
+        if index == 0 { STASH_LANES } else { BUCKET_LANES }
+    }
+
+    /// The full slots of one bucket, with their lanes.
+    pub(super) fn slots(&self, index: usize) -> impl Iterator<Item = (usize, Word)> {
+        let bucket = self.bucket(index);
+        lanes(bucket.full_lanes(Self::slot_lanes(index))).map(|lane| (lane, bucket.slot(lane)))
+    }
+
+    /// All full slots.
+    pub(super) fn words(self) -> impl Iterator<Item = Word> {
+        (0..self.bucket_count() * LANES).filter_map(move |i| {
+            let (index, lane) = (i / LANES, i % LANES);
+            let word = self.bucket(index).slot(lane);
+            (Self::slot_lanes(index) & 1 << lane != 0 && !word.is_empty()).then_some(word)
+        })
+    }
+
+    /// The 16 bits that follow the segment's own.
+    #[inline(always)]
+    pub(super) fn tag(&self, position: u64) -> u16 {
+        (position.wrapping_shl(self.depth) >> 48) as u16
+    }
+
+    /// Index of the bucket where entries of this tag belong. Not for segments without homes.
+    #[inline(always)]
+    pub(super) fn home(&self, tag: u16) -> usize {
+        1 + (usize::from(tag) * self.homes >> 16)
+    }
+
+    /// Index of the bucket where entries go that do not fit their home.
+    #[inline(always)]
+    pub(super) fn next(&self, home: usize) -> usize {
+        if home == self.homes { 1 } else { home + 1 }
+    }
+
+    /// The stash: first bucket and those after the homes.
+    pub(super) fn stash(&self) -> impl Iterator<Item = usize> {
+        let first_extra = 1 + self.homes;
+        std::iter::once(0).chain(first_extra..first_extra + self.extra())
+    }
+
+    /// Puts a slot where there is room for it: (bucket, lane). None when there is not.
+    /// Counts of the segment and watermarks are the caller's.
+    pub(super) fn place(&self, word: Word) -> Option<(usize, usize)> {
+        let preferred_line = usize::from(word.tag() & 1);
+        let put = |index: usize| {
+            let bucket = self.bucket(index);
+            let lane = bucket.vacancy(preferred_line, Self::slot_lanes(index))?;
+            bucket.store(lane, word.0);
+            Some((index, lane))
+        };
+        if self.homes == 0 {
+            return self.stash().find_map(put);
+        }
+        let home = self.home(word.tag());
+        if let Some(place) = put(home) {
+            return Some(place);
+        }
+        if self.homes > 1
+            && let Some(place) = put(self.next(home))
+        {
+            self.bucket(home).add_next_count(1);
+            return Some(place);
+        }
+        let place = self.stash().find_map(put)?;
+        self.bucket(home).add_stash_count(1);
+        Some(place)
+    }
+
+    /// Empties a slot and takes it off its home's counts.
+    pub(super) fn vacate(&self, index: usize, lane: usize) -> Word {
+        let word = self.bucket(index).slot(lane);
+        self.bucket(index).store(lane, 0);
+        if self.homes > 0 {
+            let home = self.home(word.tag());
+            if self.is_stash(index) {
+                self.bucket(home).add_stash_count(-1);
+            } else if index != home {
+                self.bucket(home).add_next_count(-1);
+            }
+        }
+        word
+    }
+
+    pub(super) fn is_stash(&self, index: usize) -> bool {
+        index == 0 || index > self.homes
+    }
+
+    /// (entries, those with a TTL)
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let counts = self.bucket(0).load(COUNTS);
+        ((counts as u32) as usize, (counts >> 32) as usize)
+    }
+
+    pub(super) fn set_counts(&self, (entries, ttl): (usize, usize)) {
+        self.bucket(0).store(COUNTS, entries as u64 | (ttl as u64) << 32);
+    }
+
+    /// No entry of the segment expires before this moment; `u64::MAX` if none ever does.
+    pub(super) fn min_ms(&self) -> u64 {
+        self.bucket(0).load(MIN_MS)
+    }
+
+    pub(super) fn set_min_ms(&self, min_ms: u64) {
+        self.bucket(0).store(MIN_MS, min_ms);
+    }
+
+    /// The moment the watermarks of the buckets count from.
+    pub(super) fn base_ms(&self) -> u64 {
+        self.bucket(0).load(BASE_MS)
+    }
+
+    pub(super) fn set_base_ms(&self, base_ms: u64) {
+        self.bucket(0).store(BASE_MS, base_ms);
+    }
+
+    /// Lowers watermark and minimum to an entry that lies in this bucket.
+    pub(super) fn note_expire(&self, index: usize, expire_ms: u64) {
+        if self.min_ms() == u64::MAX {
+            self.set_base_ms(expire_ms);
+        }
+        self.set_min_ms(self.min_ms().min(expire_ms));
+        self.lower_watermark(index, expire::encode(expire_ms, self.base_ms()));
+    }
+
+    pub(super) fn lower_watermark(&self, index: usize, code: u16) {
+        let bucket = self.bucket(index);
+        if code < bucket.watermark() {
+            bucket.set_watermark(code);
+        }
+    }
+
+    /// First position of the range this segment holds, given any position in it.
+    pub(super) fn start(&self, position: u64) -> u64 {
+        if self.depth == 0 { 0 } else { position >> (64 - self.depth) << (64 - self.depth) }
+    }
+
+    /// First position after the range; 0 when it ends at the end of all hashes.
+    pub(super) fn end(&self, position: u64) -> u64 {
+        if self.depth == 0 { 0 } else { self.start(position).wrapping_add(1 << (64 - self.depth)) }
+    }
+
+    /// First position after the home bucket with this index.
+    pub(super) fn home_end(&self, position: u64, home: usize) -> u64 {
+        if self.homes == 0 || home == self.homes {
+            return self.end(position);
+        }
+        // The smallest tag whose home is the next one: home - 1 is this bucket's number among homes.
+        let tag = (home << 16).div_ceil(self.homes) as u64;
+        self.start(position) | tag << 48 >> self.depth
+    }
+}
+
+/// Slots in a segment of this many buckets.
+pub(super) fn capacity(buckets: usize) -> usize {
+    STASH_LANES.count_ones() as usize + (buckets - 1) * (LANES - 1)
+}
+
+/// The next size of a segment. Sizes are those jemalloc has: four for each doubling.
+pub(super) fn next_size(buckets: usize) -> usize {
+    if buckets < 8 { buckets + 1 } else { buckets + (1 << (buckets.ilog2() - 2)) }
+}
+
+/// The smallest size that entries fill to at most four fifths, so that there is room to grow.
+pub(super) fn size_for(entries: usize) -> usize {
+    let mut buckets = 1;
+    while capacity(buckets) * 4 < entries * 5 {
+        buckets = next_size(buckets);
+    }
+    buckets.min(1 + HOMES_MAX)
+}
