@@ -227,12 +227,12 @@ fn plan(
         plans.push(plan);
     }
     if hashes.len() > 1 {
-        let _pin = keyspace.pin();
+        let pinned = keyspace.pin();
         for &hash in &hashes {
-            keyspace.prefetch_bucket(db, hash);
+            keyspace.prefetch_bucket(db, hash, &pinned);
         }
         for &hash in &hashes {
-            keyspace.prefetch_record(db, hash);
+            keyspace.prefetch_record(db, hash, &pinned);
         }
     }
     (plans, hashes)

@@ -88,7 +88,7 @@ impl<'a> Db<'a> {
     fn delete_if_expired(&mut self, key: Key<'_>, slot: Slot) -> bool {
         let now_ms = self.usage.now_ms;
         let part = self.part(key.hash);
-        if part.record(slot).expire_ms().is_none_or(|at| at > now_ms) {
+        if part.record(slot).expire_ms().is_none_or(|at| at >= now_ms) {
             return false;
         }
         let remains = part.remove(slot);
@@ -344,7 +344,7 @@ impl<'a> Db<'a> {
 
     /// Empties this database; returns how many keys it had. `lazy`: freed in the background.
     pub fn flush(&mut self, lazy: bool) -> usize {
-        let (bits, reclaim) = (self.keyspace.shard_bits(), self.keyspace.reclaim());
+        let bits = self.keyspace.shard_bits();
         let mut removed = 0;
         for shard in 0..self.shard_count() {
             let part = self.shard(shard);
@@ -352,7 +352,7 @@ impl<'a> Db<'a> {
                 continue;
             }
             removed += part.len();
-            let detached = part.detach(bits, reclaim);
+            let detached = part.detach(bits);
             if lazy {
                 self.engine.lazyfree.free_db(detached);
             }

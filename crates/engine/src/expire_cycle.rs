@@ -70,7 +70,7 @@ impl ExpireWalk {
         };
         let part = &mut shard.dbs[self.db];
         let now_ms = runner.now_ms;
-        if part.next_expire_ms().is_none_or(|at| at > now_ms.max(0) as u64) {
+        if part.next_expire_ms().is_none_or(|at| at >= now_ms.max(0) as u64) {
             return true;
         }
         let stats = &engine.stats[runner.worker];

@@ -11,9 +11,10 @@ use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
 use structures::hash::HashKey;
-use structures::table::{Peek, Reclaim};
+use structures::table::Peek;
 
 use crate::lock::ShardLock;
 use crate::shard::{DbShard, ShardData};
@@ -49,7 +50,6 @@ pub struct Keyspace {
     bits: u32,
     hash_key: HashKey,
     databases: usize,
-    reclaim: Reclaim,
     wake: Box<dyn Wake>,
 }
 
@@ -60,12 +60,11 @@ impl Keyspace {
         let count = if workers == 1 { 1 } else { (16 * workers).next_power_of_two() };
         let bits = count.trailing_zeros();
         let hash_key = HashKey::from_seed(seed);
-        let reclaim = if workers == 1 { Reclaim::Now } else { Reclaim::Deferred };
         let shard = || {
             let peeks: Box<[Arc<Peek>]> = (0..databases).map(|_| Arc::new(Peek::new())).collect();
             let dbs = peeks
                 .iter()
-                .map(|peek| DbShard::new(hash_key.clone(), bits, reclaim, peek.clone()))
+                .map(|peek| DbShard::new(hash_key.clone(), bits, peek.clone()))
                 .collect();
             CachePadded::new(Shard {
                 lock: ShardLock::new(),
@@ -74,7 +73,7 @@ impl Keyspace {
             })
         };
         let shards = (0..count).map(|_| shard()).collect();
-        Keyspace { shards, bits, hash_key, databases, reclaim, wake }
+        Keyspace { shards, bits, hash_key, databases, wake }
     }
 
     pub fn databases(&self) -> usize {
@@ -87,10 +86,6 @@ impl Keyspace {
 
     pub fn shard_bits(&self) -> u32 {
         self.bits
-    }
-
-    pub fn reclaim(&self) -> Reclaim {
-        self.reclaim
     }
 
     #[inline]
@@ -110,23 +105,22 @@ impl Keyspace {
         self.bits != 0
     }
 
-    /// To be held while prefetching: keeps what other workers replace from being freed. With one
-    /// worker nobody else replaces anything.
-    pub fn pin(&self) -> Option<crossbeam_epoch::Guard> {
-        self.is_shared().then(crossbeam_epoch::pin)
+    /// To be held while prefetching: keeps what is replaced meanwhile from being freed.
+    pub fn pin(&self) -> Guard {
+        crossbeam_epoch::pin()
     }
 
     /// Stage one of a batch: brings the key's bucket to the cache. Takes no lock; the caller
     /// holds a [`Keyspace::pin`].
     #[inline]
-    pub fn prefetch_bucket(&self, db: usize, hash: u64) {
-        self.shards[self.shard_of(hash)].peeks[db].prefetch_bucket(hash, self.bits);
+    pub fn prefetch_bucket(&self, db: usize, hash: u64, pinned: &Guard) {
+        self.shards[self.shard_of(hash)].peeks[db].prefetch_bucket(hash, self.bits, pinned);
     }
 
     /// Stage two: brings the records to the cache whose tags match.
     #[inline]
-    pub fn prefetch_record(&self, db: usize, hash: u64) {
-        self.shards[self.shard_of(hash)].peeks[db].prefetch_entry(hash, self.bits);
+    pub fn prefetch_record(&self, db: usize, hash: u64, pinned: &Guard) {
+        self.shards[self.shard_of(hash)].peeks[db].prefetch_entry(hash, self.bits, pinned);
     }
 
     /// Takes the shard if it becomes free within about a microsecond.

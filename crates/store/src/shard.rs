@@ -95,9 +95,9 @@ impl Entries for Keys<'_> {
 pub type Remains = Option<OwnedValue>;
 
 impl DbShard {
-    pub fn new(hash_key: HashKey, shard_bits: u32, reclaim: Reclaim, peek: Arc<Peek>) -> DbShard {
+    pub fn new(hash_key: HashKey, shard_bits: u32, peek: Arc<Peek>) -> DbShard {
         DbShard {
-            table: Table::new(shard_bits, reclaim),
+            table: Table::new(shard_bits, Reclaim::Deferred),
             heap: Heap::new(),
             hash_key,
             peek,
@@ -138,6 +138,14 @@ impl DbShard {
     pub fn record(&self, slot: Slot) -> Record<'_> {
         // SAFETY: (1); the borrow of self keeps the record from changing through the door below.
         unsafe { Record::from_raw(slot.entry()) }
+    }
+
+    /// (4): to be called after everything that may have moved the table's root.
+    #[inline]
+    fn publish(&mut self) {
+        // SAFETY: table and peek belong together: `swap` exchanges tables only together with
+        // publishing both, and `drop` clears the peek first.
+        unsafe { self.peek.publish(&mut self.table) }
     }
 
     /// The hook of (3).
@@ -241,7 +249,7 @@ impl DbShard {
             let entry = self.write_record(key.bytes, at, usage, payload);
             let flags = if at.is_some() { HAS_TTL } else { 0 };
             self.table.insert(key.hash, entry, flags, &Keys(&self.hash_key));
-            self.peek.publish(&self.table);
+            self.publish();
             return None;
         };
         self.before_change(slot);
@@ -267,7 +275,9 @@ impl DbShard {
         }
         let entry = self.write_record(key.bytes, at, usage, payload);
         let flags = (slot.flags() & !HAS_TTL) | if at.is_some() { HAS_TTL } else { 0 };
-        let old = self.table.replace(slot, entry, flags, &Keys(&self.hash_key));
+        let mut slot = slot;
+        let old = self.table.replace(&mut slot, entry, flags, &Keys(&self.hash_key));
+        self.publish();
         self.dispose(old)
     }
 
@@ -378,7 +388,9 @@ impl DbShard {
         };
         let fresh = self.write_record(&key, expire_ms, usage, payload);
         let flags = (slot.flags() & !HAS_TTL) | if expire_ms.is_some() { HAS_TTL } else { 0 };
-        self.table.replace(slot, fresh, flags, &Keys(&self.hash_key));
+        let mut slot = slot;
+        self.table.replace(&mut slot, fresh, flags, &Keys(&self.hash_key));
+        self.publish();
         self.free_record(entry, bytes);
     }
 
@@ -386,7 +398,7 @@ impl DbShard {
     pub fn remove(&mut self, slot: Slot) -> Remains {
         self.before_change(slot);
         let entry = self.table.remove(slot);
-        self.peek.publish(&self.table);
+        self.publish();
         self.dispose(entry)
     }
 
@@ -394,7 +406,7 @@ impl DbShard {
     pub fn take(&mut self, slot: Slot) -> (OwnedValue, Option<i64>, u32) {
         self.before_change(slot);
         let entry = self.table.remove(slot);
-        self.peek.publish(&self.table);
+        self.publish();
         // SAFETY: the entry has just left the table; its payload moves out and is not read again.
         let (bytes, taken) = unsafe {
             let record = Record::from_raw(entry);
@@ -432,7 +444,7 @@ impl DbShard {
                 }
             },
         );
-        self.peek.publish(&self.table);
+        self.publish();
         done
     }
 
@@ -445,7 +457,7 @@ impl DbShard {
     /// cursor, 0 at the end.
     pub fn scan(&self, cursor: u64, mut f: impl FnMut(Record<'_>)) -> u64 {
         // SAFETY: (1); the records are lent for the call only.
-        self.table.scan(cursor, |e, _| f(unsafe { Record::from_raw(e) }))
+        self.table.scan(cursor, &Keys(&self.hash_key), |e, _| f(unsafe { Record::from_raw(e) }))
     }
 
     pub fn for_each(&self, mut f: impl FnMut(Record<'_>)) {
@@ -463,14 +475,14 @@ impl DbShard {
     pub fn swap(&mut self, other: &mut DbShard) {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.peek, &mut other.peek);
-        self.peek.publish(&self.table);
-        other.peek.publish(&other.table);
+        self.publish();
+        other.publish();
     }
 
     /// Takes everything out, to be freed elsewhere.
-    pub fn detach(&mut self, shard_bits: u32, reclaim: Reclaim) -> DbShard {
+    pub fn detach(&mut self, shard_bits: u32) -> DbShard {
         let mut fresh =
-            DbShard::new(self.hash_key.clone(), shard_bits, reclaim, Arc::new(Peek::new()));
+            DbShard::new(self.hash_key.clone(), shard_bits, Arc::new(Peek::new()));
         self.swap(&mut fresh);
         fresh
     }
@@ -503,6 +515,7 @@ impl DbShard {
 
 impl Drop for DbShard {
     fn drop(&mut self) {
+        self.peek.clear();
         while self.drain_some(usize::MAX) {}
     }
 }
