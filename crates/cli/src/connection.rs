@@ -192,9 +192,7 @@ impl Connection {
             if let Some(value) = self.received()? {
                 return Ok(value);
             }
-            if interrupts.is_some()
-                && self.wait(None, interrupts, None)? == Ready::Interrupt
-            {
+            if interrupts.is_some() && self.wait(None, interrupts, None)? == Ready::Interrupt {
                 return Err(Lost::Interrupted);
             }
             self.read_ready()?;
@@ -251,24 +249,32 @@ impl Connection {
     pub fn read_ready(&mut self) -> Result<(), Lost> {
         self.input.drain(..self.at);
         self.at = 0;
-        loop {
-            let filled = self.input.len();
-            // Room in proportion to what came, so that a large reply takes few calls.
-            self.input.resize(filled + filled.clamp(16 * 1024, 1024 * 1024), 0);
-            let read = self.stream.read(&mut self.input[filled..]);
-            self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
-            match read {
-                Ok(0) => return Err(Lost::Closed),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(Lost::Closed);
-                }
-                Err(error) => return Err(Lost::Io(error)),
+        self.read_once()?;
+        while self.wait(None, None, Some(Duration::ZERO))? == Ready::Server {
+            // What came before the end must be seen before the end: the next call meets it again.
+            if self.read_once().is_err() {
+                break;
             }
-            if self.wait(None, None, Some(Duration::ZERO))? != Ready::Server {
-                return Ok(());
+        }
+        Ok(())
+    }
+
+    fn read_once(&mut self) -> Result<(), Lost> {
+        let filled = self.input.len();
+        // Room in proportion to what came, so that a large reply takes few calls.
+        self.input.resize(filled + filled.clamp(16 * 1024, 1024 * 1024), 0);
+        let read = loop {
+            match self.stream.read(&mut self.input[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
             }
+        };
+        self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => Err(Lost::Closed),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(Lost::Closed),
+            Err(error) => Err(Lost::Io(error)),
         }
     }
 
