@@ -92,7 +92,7 @@ impl Aside {
     pub fn ask(&self, question: &[&str]) -> Result<Value, Trouble> {
         let opened = Connection::open(&self.endpoint, ASIDE_PATIENCE, Prefer::AsResolved);
         let mut connection = opened.map_err(|error| unreachable(&self.endpoint, &error))?;
-        connection.set_patience(ASIDE_PATIENCE).map_err(Lost::Io)?;
+        connection.set_patience(ASIDE_PATIENCE);
         if let Some(credentials) = &self.credentials {
             connection.ask(&auth(credentials))?;
         }
