@@ -104,16 +104,14 @@ pub fn scan(options: &Options) -> Result<(), Trouble> {
         request.extend([b"COUNT".to_vec(), options.count.to_string().into_bytes()]);
         connection.send(&request)?;
         let reply = connection.receive(None)?;
-        let Some((next, keys)) = scan_page(reply)? else {
-            return Err(Trouble::Refused("Non ARRAY response from SCAN!".to_string()));
-        };
-        let mut page = Vec::new();
+        let Page { next, keys } = scan_page(reply)?;
+        let mut lines = Vec::new();
         for key in keys {
             let Value::Bulk(key) = key else { continue };
-            page.extend_from_slice(&if quoted { quote(&key) } else { key });
-            page.push(b'\n');
+            lines.extend_from_slice(&if quoted { quote(&key) } else { key });
+            lines.push(b'\n');
         }
-        write_out(&page)?;
+        write_out(&lines)?;
         if next == b"0" {
             return Ok(());
         }
@@ -122,17 +120,23 @@ pub fn scan(options: &Options) -> Result<(), Trouble> {
     }
 }
 
-/// The cursor and the keys of a reply to SCAN; None if it is something else.
-fn scan_page(reply: Value) -> Result<Option<(Vec<u8>, Vec<Value>)>, Trouble> {
+/// A reply to SCAN.
+struct Page {
+    next: Vec<u8>,
+    keys: Vec<Value>,
+}
+
+fn scan_page(reply: Value) -> Result<Page, Trouble> {
+    let strange = || Trouble::Refused("Non ARRAY response from SCAN!".to_string());
     match reply {
         Value::Error(error) => {
             let error = String::from_utf8_lossy(&error);
             Err(Trouble::Refused(format!("SCAN error: {error}")))
         }
         Value::Array(elements) => match <[Value; 2]>::try_from(elements) {
-            Ok([Value::Bulk(cursor), Value::Array(keys)]) => Ok(Some((cursor, keys))),
-            _ => Ok(None),
+            Ok([Value::Bulk(next), Value::Array(keys)]) => Ok(Page { next, keys }),
+            _ => Err(strange()),
         },
-        _ => Ok(None),
+        _ => Err(strange()),
     }
 }

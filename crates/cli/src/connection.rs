@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,7 @@ pub struct Connection {
     at: usize,
     /// How far the reply at `at` was looked through.
     scan: Scan,
+    patience: Option<Duration>,
 }
 
 impl Connection {
@@ -160,15 +161,12 @@ impl Connection {
             }
             Endpoint::Unix { path } => Stream::Unix(UnixStream::connect(path)?),
         };
-        Ok(Connection { stream, input: Vec::new(), at: 0, scan: Scan::default() })
+        Ok(Connection { stream, input: Vec::new(), at: 0, scan: Scan::default(), patience: None })
     }
 
-    /// From now on a reply that takes longer is an error.
-    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        match &self.stream {
-            Stream::Tcp(stream) => stream.set_read_timeout(Some(patience)),
-            Stream::Unix(stream) => stream.set_read_timeout(Some(patience)),
-        }
+    /// From now on a reply of which nothing comes for so long is an error.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = Some(patience);
     }
 
     /// Sends one command.
@@ -192,12 +190,16 @@ impl Connection {
             if let Some(value) = self.received()? {
                 return Ok(value);
             }
-            if interrupts.is_some()
-                && self.wait(None, interrupts, None)? == Ready::Interrupt
-            {
-                return Err(Lost::Interrupted);
+            let asked = Instant::now();
+            match self.wait(None, interrupts, self.patience)? {
+                Ready::Server => self.read_ready()?,
+                Ready::Interrupt => return Err(Lost::Interrupted),
+                Ready::Timeout if self.patience.is_some_and(|p| asked.elapsed() >= p) => {
+                    return Err(Lost::Io(io::ErrorKind::TimedOut.into()));
+                }
+                // A signal woke us: look again at what it was.
+                Ready::Timeout | Ready::Other => {}
             }
-            self.read_ready()?;
         }
     }
 
@@ -251,24 +253,32 @@ impl Connection {
     pub fn read_ready(&mut self) -> Result<(), Lost> {
         self.input.drain(..self.at);
         self.at = 0;
-        loop {
-            let filled = self.input.len();
-            // Room in proportion to what came, so that a large reply takes few calls.
-            self.input.resize(filled + filled.clamp(16 * 1024, 1024 * 1024), 0);
-            let read = self.stream.read(&mut self.input[filled..]);
-            self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
-            match read {
-                Ok(0) => return Err(Lost::Closed),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
-                    return Err(Lost::Closed);
-                }
-                Err(error) => return Err(Lost::Io(error)),
+        self.read_once()?;
+        while self.wait(None, None, Some(Duration::ZERO))? == Ready::Server {
+            // What came before the end must be seen before the end: the next call meets it again.
+            if self.read_once().is_err() {
+                break;
             }
-            if self.wait(None, None, Some(Duration::ZERO))? != Ready::Server {
-                return Ok(());
+        }
+        Ok(())
+    }
+
+    fn read_once(&mut self) -> Result<(), Lost> {
+        let filled = self.input.len();
+        // Room in proportion to what came, so that a large reply takes few calls.
+        self.input.resize(filled + filled.clamp(16 * 1024, 1024 * 1024), 0);
+        let read = loop {
+            match self.stream.read(&mut self.input[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
             }
+        };
+        self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => Err(Lost::Closed),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(Lost::Closed),
+            Err(error) => Err(Lost::Io(error)),
         }
     }
 

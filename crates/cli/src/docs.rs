@@ -177,9 +177,7 @@ fn argument(value: &Value) -> Argument {
 fn pairs(value: &Value) -> Vec<(&Value, &Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
-        Value::Array(flat) => {
-            flat.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect()
-        }
+        Value::Array(flat) => flat.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
         _ => Vec::new(),
     }
 }

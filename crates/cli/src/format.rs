@@ -345,3 +345,6 @@ fn comma_separated<T>(out: &mut Vec<u8>, items: &[T], mut one: impl FnMut(&mut V
         one(out, item);
     }
 }
+
+#[cfg(test)]
+mod tests;

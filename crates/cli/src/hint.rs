@@ -178,12 +178,13 @@ fn fill_optionals(slots: &mut [Slot], words: &[Vec<u8>]) -> usize {
     let mut taken = 0;
     let mut last: Option<usize> = None;
     while taken < words.len() {
-        let fit = slots.iter_mut().enumerate().filter(|(_, slot)| !slot.begun).find_map(
-            |(i, slot)| match slot.fill(&words[taken..]) {
-                0 => None,
-                more => Some((i, more)),
-            },
-        );
+        let fit =
+            slots.iter_mut().enumerate().filter(|(_, slot)| !slot.begun).find_map(|(i, slot)| {
+                match slot.fill(&words[taken..]) {
+                    0 => None,
+                    more => Some((i, more)),
+                }
+            });
         let Some((i, more)) = fit else { break };
         if let Some(previous) = last {
             slots[previous].full = true;
@@ -293,5 +294,75 @@ fn starts_with_number(word: &[u8]) -> bool {
             digits.len() >= 3
                 && [b"inf", b"nan"].iter().any(|name| digits[..3].eq_ignore_ascii_case(*name))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(name: &str) -> Argument {
+        Argument { name: name.to_string(), ..Argument::default() }
+    }
+
+    fn token(name: &str) -> Argument {
+        Argument { token: Some(name.to_string()), kind: Kind::PureToken, ..Argument::default() }
+    }
+
+    /// SET key value [NX|XX] [EX seconds]
+    fn set() -> Vec<Argument> {
+        let condition = Kind::OneOf(vec![token("NX"), token("XX")]);
+        let seconds = Argument {
+            token: Some("EX".to_string()),
+            kind: Kind::Integer,
+            optional: true,
+            ..word("seconds")
+        };
+        vec![
+            word("key"),
+            word("value"),
+            Argument { kind: condition, optional: true, ..Argument::default() },
+            seconds,
+        ]
+    }
+
+    /// CONFIG SET parameter value [parameter value ...]
+    fn config_set() -> Vec<Argument> {
+        let pair = Kind::Block(vec![word("parameter"), word("value")]);
+        vec![Argument { kind: pair, multiple: true, ..Argument::default() }]
+    }
+
+    fn check(grammar: &[Argument], typed: &str, expected: Option<&str>) {
+        let words = split_args(typed.as_bytes()).expect("balanced");
+        assert_eq!(hint(grammar, &words).as_deref(), expected, "after {typed:?}");
+    }
+
+    #[test]
+    fn what_was_typed_disappears_from_the_hint() {
+        check(&set(), "", Some("key value [NX|XX] [EX seconds]"));
+        check(&set(), "k", Some("value [NX|XX] [EX seconds]"));
+        check(&set(), "k v nx", Some("[EX seconds]"));
+        check(&set(), "k v NX EX 10", Some(""));
+    }
+
+    #[test]
+    fn an_option_being_typed_comes_first() {
+        check(&set(), "k v EX", Some("seconds [NX|XX]"));
+        check(&set(), "k v EX 10 XX", Some(""));
+    }
+
+    #[test]
+    fn words_that_do_not_fit_have_no_hint() {
+        check(&set(), "k v EX ten", None);
+        check(&set(), "k v NX XX", None);
+        check(&set(), "k v EX 10 more", None);
+    }
+
+    #[test]
+    fn a_repetition_may_always_go_on() {
+        check(&config_set(), "", Some("parameter value [parameter value ...]"));
+        check(&config_set(), "p", Some("value [parameter value ...]"));
+        check(&config_set(), "p v", Some("[parameter value ...]"));
+        check(&config_set(), "p v q", Some("value [parameter value ...]"));
     }
 }

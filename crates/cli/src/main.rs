@@ -46,6 +46,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
         Mode::Pipe => {}
         Mode::Scan => bulk::scan(&options)?,
         Mode::Eval(path) => one_shot::eval(&options, path)?,
+        Mode::TestHint(line) => repl::print_hint(&Session::new(&options), line)?,
         Mode::Command => match options.command.as_slice() {
             [] => repl::run(Session::new(&options))?,
             [help, topic @ ..] if help.eq_ignore_ascii_case("help") || help == "?" => {

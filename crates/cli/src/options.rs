@@ -51,6 +51,8 @@ pub enum Mode {
     Scan,
     /// EVAL of the script in this file.
     Eval(String),
+    /// Print the hint for this line: how tests see what the prompt would show.
+    TestHint(String),
     Help,
     Version,
 }
@@ -147,9 +149,7 @@ impl Options {
                     1
                 }
                 _ if word.starts_with('-') => {
-                    return Err(format!(
-                        "Unrecognized option or bad number of args for: '{word}'"
-                    ));
+                    return Err(format!("Unrecognized option or bad number of args for: '{word}'"));
                 }
                 _ => {
                     options.command = arguments[at..].to_vec();
@@ -181,10 +181,8 @@ impl Options {
 
     /// The style of replies; `terminal` says whether standard output is one.
     pub fn style(&self, terminal: bool) -> Style<'_> {
-        let raw = Style::Raw {
-            between_elements: &self.between_elements,
-            after_reply: &self.after_reply,
-        };
+        let raw =
+            Style::Raw { between_elements: &self.between_elements, after_reply: &self.after_reply };
         match self.output {
             Some(OutputMode::Standard) => Style::Standard,
             Some(OutputMode::Raw) => raw,
@@ -307,26 +305,10 @@ const TABLE: &[Entry] = &[
             Ok(())
         }),
     },
-    Entry {
-        names: &["-2"],
-        help: "Speak RESP2.",
-        apply: Flag(|o| o.protocol = Protocol::Resp2),
-    },
-    Entry {
-        names: &["-3"],
-        help: "Speak RESP3.",
-        apply: Flag(|o| o.protocol = Protocol::Resp3),
-    },
-    Entry {
-        names: &["-4"],
-        help: "Prefer IPv4.",
-        apply: Flag(|o| o.prefer = Prefer::Ipv4),
-    },
-    Entry {
-        names: &["-6"],
-        help: "Prefer IPv6.",
-        apply: Flag(|o| o.prefer = Prefer::Ipv6),
-    },
+    Entry { names: &["-2"], help: "Speak RESP2.", apply: Flag(|o| o.protocol = Protocol::Resp2) },
+    Entry { names: &["-3"], help: "Speak RESP3.", apply: Flag(|o| o.protocol = Protocol::Resp3) },
+    Entry { names: &["-4"], help: "Prefer IPv4.", apply: Flag(|o| o.prefer = Prefer::Ipv4) },
+    Entry { names: &["-6"], help: "Prefer IPv6.", apply: Flag(|o| o.prefer = Prefer::Ipv6) },
     Entry {
         names: &["-r"],
         help: "Send the command so many times; -1 means for ever.",
@@ -448,9 +430,9 @@ const TABLE: &[Entry] = &[
         names: &["--quoted-pattern"],
         help: "The same as a string in quotes with escapes.",
         apply: Value("glob", |o, v| {
-            o.pattern = Some(
-                unquote(v).ok_or_else(|| "Invalid quoted string specified for --quoted-pattern.".to_string())?,
-            );
+            o.pattern = Some(unquote(v).ok_or_else(|| {
+                "Invalid quoted string specified for --quoted-pattern.".to_string()
+            })?);
             Ok(())
         }),
     },
@@ -495,10 +477,14 @@ const TABLE: &[Entry] = &[
         apply: Flag(|_| {}),
     },
     Entry {
-        names: &["--help"],
-        help: "This text.",
-        apply: Flag(|o| o.mode = Mode::Help),
+        names: &["--test_hint"],
+        help: "Print the hint that the prompt shows for this line.",
+        apply: Value("line", |o, v| {
+            o.mode = Mode::TestHint(v.to_string());
+            Ok(())
+        }),
     },
+    Entry { names: &["--help"], help: "This text.", apply: Flag(|o| o.mode = Mode::Help) },
     Entry {
         names: &["-v", "--version"],
         help: "The version.",

@@ -36,10 +36,12 @@ const SLOW: Duration = Duration::from_millis(500);
 /// Reads and executes commands until the input ends.
 pub fn run(mut session: Session) -> Result<(), Trouble> {
     let terminal = io::stdin().is_terminal();
+    let input = if terminal { edited() } else { piped() };
+    // After the editor: it takes Ctrl-C for itself when it is made.
     let interrupts = if terminal { Interrupts::catch().ok() } else { None };
     session.become_interactive(interrupts);
     report(session.connect())?;
-    let mut repl = Repl { session, input: if terminal { edited() } else { piped() } };
+    let mut repl = Repl { session, input };
     if terminal {
         repl.load_preferences();
     }
@@ -197,6 +199,12 @@ pub fn print_help(session: &Session, topic: &[Vec<u8>]) -> Result<(), Trouble> {
         Ok(docs) => write_out(help::page(&docs, topic).as_bytes()),
         Err(reason) => write_out(format!("no help from the server: {reason}\n").as_bytes()),
     }
+}
+
+/// The hint for a line, for `--test_hint`.
+pub fn print_hint(session: &Session, line: &str) -> Result<(), Trouble> {
+    let docs = load_docs(&session.aside()).unwrap_or_default();
+    write_out(format!("{}\n", hint::for_line(&docs, line).unwrap_or_default()).as_bytes())
 }
 
 fn load_docs(aside: &Aside) -> Result<Docs, String> {

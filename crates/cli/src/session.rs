@@ -43,7 +43,10 @@ const ASIDE_PATIENCE: Duration = Duration::from_secs(1);
 /// Why a command could not be finished.
 #[derive(Debug)]
 pub enum Trouble {
-    Unreachable { endpoint: Endpoint, reason: String },
+    Unreachable {
+        endpoint: Endpoint,
+        reason: String,
+    },
     Lost(Lost),
     /// The reply was this error, and `-e` makes it the end.
     Refused(String),
@@ -89,7 +92,7 @@ impl Aside {
     pub fn ask(&self, question: &[&str]) -> Result<Value, Trouble> {
         let opened = Connection::open(&self.endpoint, ASIDE_PATIENCE, Prefer::AsResolved);
         let mut connection = opened.map_err(|error| unreachable(&self.endpoint, &error))?;
-        connection.set_patience(ASIDE_PATIENCE).map_err(Lost::Io)?;
+        connection.set_patience(ASIDE_PATIENCE);
         if let Some(credentials) = &self.credentials {
             connection.ask(&auth(credentials))?;
         }
@@ -292,7 +295,8 @@ impl<'a> Session<'a> {
             *port = to.port;
         }
         if self.interactive {
-            let line = format!("-> Redirected to slot [{}] located at {}\n", to.slot, self.endpoint);
+            let line =
+                format!("-> Redirected to slot [{}] located at {}\n", to.slot, self.endpoint);
             write_out(line.as_bytes())?;
         }
         self.connect()?;

@@ -51,8 +51,13 @@ impl<'a> Words<'a> {
     /// Holds a secret, which must not reach the history file.
     pub fn is_sensitive(self) -> bool {
         let n = self.len();
-        let secret_options =
-            ["masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass", "requirepass"];
+        let secret_options = [
+            "masterauth",
+            "masteruser",
+            "tls-key-file-pass",
+            "tls-client-key-file-pass",
+            "requirepass",
+        ];
         self.is("auth")
             || self.is("acl") && self.one_of(1, &["deluser", "setuser", "getuser"])
             || self.is("config")
