@@ -123,10 +123,12 @@ impl Table {
             self.walk.min_ms = self.walk.min_ms.min(segment.min_ms());
             let (start, end) = (segment.start(*cursor), segment.end(*cursor));
             self.shrink(start);
-            *cursor = end;
-            if end == 0 {
-                break;
-            }
+            // It may have merged with one not yet visited: that visit begins at the common start.
+            *cursor = match self.segment(start) {
+                Some(merged) if merged.end(start) != end => merged.start(start),
+                _ if end == 0 => break,
+                _ => end,
+            };
         }
         *cursor = 0;
         if is_same_walk && self.len > 0 {
