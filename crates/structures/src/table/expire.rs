@@ -123,10 +123,12 @@ impl Table {
             self.walk.min_ms = self.walk.min_ms.min(segment.min_ms());
             let (start, end) = (segment.start(*cursor), segment.end(*cursor));
             self.shrink(start);
-            *cursor = end;
-            if end == 0 {
-                break;
-            }
+            // It may have merged with one not yet visited: that visit begins at the common start.
+            *cursor = match self.segment(start) {
+                Some(merged) if merged.end(start) != end => merged.start(start),
+                _ if end == 0 => break,
+                _ => end,
+            };
         }
         *cursor = 0;
         if is_same_walk && self.len > 0 {
@@ -155,14 +157,15 @@ impl Table {
         let from_start = cursor == segment.start(cursor);
         let first_home = if from_start { 1 } else { segment.home(segment.tag(cursor)) };
         let mut min_ms = u64::MAX;
-        for (index, bucket) in segment.buckets() {
+        for index in segment.stash().chain(1..=segment.homes()) {
+            let bucket = segment.bucket(index);
             let is_passed = if segment.is_stash(index) { !from_start } else { index < first_home };
             let until_ms = decode(bucket.watermark(), segment.base_ms());
             if is_passed || until_ms >= now_ms {
                 min_ms = min_ms.min(until_ms);
                 continue;
             }
-            if *budget == 0 && index > first_home && index <= segment.homes() {
+            if *budget == 0 && index > first_home && !segment.is_stash(index) {
                 return Some(segment.home_end(cursor, index - 1));
             }
             *budget = budget.saturating_sub(1);

@@ -16,7 +16,7 @@
 
 use super::bucket::prefetch;
 use super::expire;
-use super::segment::{BUCKETS_MAX, Segment, next_size, size_for};
+use super::segment::{BUCKETS_MAX, Segment, next_size, shape, size_for};
 use super::slot::Word;
 use super::{Entries, Table};
 
@@ -33,11 +33,11 @@ impl Table {
         let old = self.segment(position).expect("only a full segment grows");
         let (count, buckets) = (old.counts().0, old.bucket_count());
         if count * 2 < old.capacity() {
-            self.lay_out(position, old, old.homes(), old.extra() + 1);
+            self.lay_out(position, old, (old.homes(), old.extra() + 1));
         } else if buckets >= BUCKETS_MAX && self.may_split(old) {
             self.split(position, old, entries);
         } else {
-            self.lay_out(position, old, next_size(buckets) - 1, 0);
+            self.lay_out(position, old, shape(next_size(buckets)));
         }
     }
 
@@ -64,15 +64,15 @@ impl Table {
             }
             let size = size_for(count);
             if size < segment.bucket_count() {
-                self.lay_out(position, segment, size - 1, 0);
+                self.lay_out(position, segment, shape(size));
             }
             return;
         }
     }
 
     /// Replaces a segment by one of another size.
-    fn lay_out(&mut self, position: u64, old: Segment, homes: usize, extra: usize) {
-        let new = self.build(old.depth(), homes, extra, |new| {
+    fn lay_out(&mut self, position: u64, old: Segment, shape: (usize, usize)) {
+        let new = self.build(old.depth(), shape, |new| {
             new.set_counts(old.counts());
             new.set_base_ms(old.base_ms());
             new.set_min_ms(old.min_ms());
@@ -104,7 +104,7 @@ impl Table {
         let upper = start | 1 << (64 - depth);
         for (half, first) in [(false, start), (true, upper)] {
             let count = counts[usize::from(half)];
-            let new = self.build(depth, size_for(count.0) - 1, 0, |new| {
+            let new = self.build(depth, shape(size_for(count.0)), |new| {
                 new.set_counts(count);
                 if count.1 > 0 {
                     new.set_base_ms(old.base_ms());
@@ -134,7 +134,7 @@ impl Table {
         }
         let is_upper = position > buddy_position;
         let (lower, upper) = if is_upper { (buddy, segment) } else { (segment, buddy) };
-        let new = self.build(depth - 1, size_for(sum.0) - 1, 0, |new| {
+        let new = self.build(depth - 1, shape(size_for(sum.0)), |new| {
             new.set_counts(sum);
             new.set_base_ms(lower.base_ms().min(upper.base_ms()));
             new.set_min_ms(lower.min_ms().min(upper.min_ms()));
@@ -156,11 +156,9 @@ impl Table {
     fn build(
         &mut self,
         depth: u32,
-        homes: usize,
-        extra: usize,
+        (homes, mut extra): (usize, usize),
         fill: impl Fn(Segment) -> bool,
     ) -> Segment {
-        let mut extra = extra;
         loop {
             let new = self.allocate(depth, homes, extra);
             if fill(new) {

@@ -40,7 +40,7 @@ impl Table {
         }
         let segment = Segment::of(word)?;
         let lanes = u64::from(self.buckets_max) * LANES as u64;
-        let pick = ((chance & 0xffff_ffff) * lanes >> 32) as usize;
+        let pick = (((chance & 0xffff_ffff) * lanes) >> 32) as usize;
         let (index, lane) = (pick / LANES, pick % LANES);
         if index > segment.homes() && index >= segment.bucket_count() {
             return None;
