@@ -130,6 +130,25 @@ impl LongDouble {
         };
         if self.negative && text != "0" { format!("-{text}") } else { text }
     }
+
+    pub const ZERO: LongDouble =
+        LongDouble { negative: false, size: Size::Finite { mantissa: 0, exponent: MIN_EXPONENT } };
+
+    /// The largest finite number, C's `LDBL_MAX`.
+    pub const MAX: LongDouble =
+        LongDouble { negative: false, size: Size::Finite { mantissa: u64::MAX, exponent: 16320 } };
+
+    /// The number with its sign changed.
+    pub const fn negated(self) -> LongDouble {
+        LongDouble { negative: !self.negative, size: self.size }
+    }
+
+    /// Whether it is less than `other`; false if either is NaN.
+    pub fn is_less_than(self, other: LongDouble) -> bool {
+        let difference = self.add(other.negated());
+        let is_zero = matches!(difference.size, Size::Finite { mantissa: 0, .. });
+        difference.negative && !is_zero && !difference.is_nan()
+    }
 }
 
 /// Rounds to the nearest number of this format; `None` on overflow.
@@ -504,5 +523,23 @@ mod tests {
             let short = Decimal::scan(text.as_bytes()).expect("a number");
             assert_eq!(short.round(), short.round_long(), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_their_difference() {
+        let number = |text: &str| LongDouble::parse(text.as_bytes()).expect("a number");
+        let ascending =
+            ["-inf", "-1e4932", "-1", "-1e-4900", "0", "1e-4900", "0.1", "1e4932", "inf"];
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(number(a).is_less_than(number(b)), i < j, "{a} {b}");
+            }
+        }
+        assert!(!number("-0").is_less_than(number("0")));
+        assert!(!number("0").is_less_than(number("-0")));
+        assert!(LongDouble::MAX.is_less_than(number("inf")));
+        assert!(LongDouble::MAX.add(LongDouble::MAX).is_infinite());
+        assert_eq!(LongDouble::MAX, number("1.18973149535723176502e+4932"));
+        assert!(number("-inf").is_less_than(LongDouble::MAX.negated()));
     }
 }

@@ -15,7 +15,7 @@
 //! A keyword is searched from the smallest index at which the grammar lets it stand.
 //!
 //! Two things do not follow from specs. Where a spec is unknown or incomplete (SORT, MIGRATE) the
-//! grammar itself is matched against the call ([`crate::walk`]). And two commands use their key
+//! grammar itself is matched against the call ([`crate::walk`]). And three commands use their key
 //! differently according to other arguments, `VariableFlags`: see [`access`].
 //!
 //! # Invariants
@@ -26,7 +26,7 @@
 use crate::arity::{Words, words_of, words_of_all, words_of_kind};
 use crate::declare::{Arg, Begin, Command, Find, KeyFlag, KeySpec, Kind};
 
-use KeyFlag::{Access, Incomplete, NotKey, OW, RO, RW, Update, VariableFlags};
+use KeyFlag::{Access, Delete, Incomplete, NotKey, OW, RM, RO, RW, Update, VariableFlags};
 
 /// Why keys cannot be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,6 +361,14 @@ pub fn access<'a>(
         "SET" => {
             let reads = |i| is(i, &["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"]);
             if (3..argc).any(reads) { &[RW, Access, Update] } else { &[OW, Update] }
+        }
+        // Without a condition it is DEL.
+        "DELEX" => {
+            if argc > 2 {
+                &[RW, Delete]
+            } else {
+                &[RM, Delete]
+            }
         }
         "BITFIELD" => {
             let mut index = 2;

@@ -397,4 +397,16 @@ impl<'a> Db<'a> {
     pub fn type_of(&mut self, key: Key<'_>) -> Option<Type> {
         self.read_untouched(key).map(|record| record.value_type())
     }
+
+    /// A command gave the key a moment that has passed: the key goes as expired keys go, and its
+    /// deletion is what shall be repeated instead of the command. False if there is no such key.
+    pub fn delete_as_due(&mut self, key: Key<'_>) -> bool {
+        let lazy = self.engine.settings.lazy_expire.load(Relaxed);
+        if !self.delete(key, lazy) {
+            return false;
+        }
+        self.changed(key, Class::Generic, "del", 1);
+        self.effects.propagate(&[if lazy { b"UNLINK" } else { b"DEL" }, key.bytes]);
+        true
+    }
 }

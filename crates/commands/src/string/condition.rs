@@ -44,19 +44,26 @@ impl<'a> Condition<'a> {
         args: Args<'a>,
         index: usize,
     ) -> Result<Option<usize>, CmdError> {
-        let word = args.at(index);
-        let said = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        let bare = match () {
-            () if said("NX") => Some(Condition::NotExists),
-            () if said("XX") => Some(Condition::Exists),
-            () => None,
-        };
-        if let Some(bare) = bare {
-            let agrees = condition.is_none_or(|before| before == bare);
-            *condition = Some(bare);
-            return Ok(agrees.then_some(1));
+        match Condition::read_existence(condition, args, index) {
+            Some(words) => Ok(Some(words)),
+            None => Condition::read_comparison(condition, args, index),
         }
-        Condition::read_comparison(condition, args, index)
+    }
+
+    /// As `read_any`, for commands that compare nothing. NX and XX may be repeated.
+    pub(super) fn read_existence(
+        condition: &mut Option<Condition<'a>>,
+        args: Args<'a>,
+        index: usize,
+    ) -> Option<usize> {
+        let word = args.at(index);
+        let said = match () {
+            () if word.eq_ignore_ascii_case(b"NX") => Condition::NotExists,
+            () if word.eq_ignore_ascii_case(b"XX") => Condition::Exists,
+            () => return None,
+        };
+        let agrees = condition.is_none_or(|before| before == said);
+        agrees.then(|| *condition = Some(said)).map(|()| 1)
     }
 
     /// As `read_any`, for commands that only compare.

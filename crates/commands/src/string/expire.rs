@@ -35,6 +35,11 @@ impl Unit {
         words.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())).map(|(_, u)| *u)
     }
 
+    /// Whether it counts from the epoch and not from now.
+    pub(super) fn is_absolute(self) -> bool {
+        matches!(self, Unit::ExAt | Unit::PxAt)
+    }
+
     /// The moment in unix milliseconds; `command` is for the error's text.
     ///
     /// Errors: not an integer; not positive, or beyond what 63 bits hold (3).
