@@ -134,7 +134,7 @@ impl Runner {
     ) -> Ran {
         let (worker, db) = (self.worker, client.db);
         let stats = &*engine.stats[worker];
-        self.effects.begin(!engine.journal.is_on());
+        self.effects.begin(!engine.journal.is_on(), db);
         client.last_command = Some(entry.id);
         client.commands += 1;
         let protocol = client.protocol;
@@ -151,6 +151,7 @@ impl Runner {
                 index: db,
                 usage: Usage { clock: engine.settings.usage_clock(), now_ms: self.now_ms },
                 no_touch,
+                worker,
             },
             reply: Reply::new(out, protocol),
             client,
@@ -171,8 +172,8 @@ impl Runner {
             if effects.is_verbatim() && effects.dirty > 0 && raw.is_some() {
                 engine.journal.append(worker, db as u32, &[raw.expect("just checked")]);
             } else {
-                effects.end_command(0, verbatim);
-                append(engine, worker, db, &effects.commands);
+                effects.end_command(db, 0, verbatim);
+                append(engine, worker, effects.dbs, &effects.commands);
             }
         }
         drop(access);
@@ -243,20 +244,22 @@ fn encode_args(args: Args<'_>) -> Vec<u8> {
 }
 
 /// Appends what a command left, as a transaction if it is more than one command.
-fn append(engine: &Engine, worker: usize, db: usize, commands: &[Vec<u8>]) {
+/// `dbs`: the database of the first, and the one the last leaves selected.
+fn append(engine: &Engine, worker: usize, dbs: (usize, usize), commands: &[Vec<u8>]) {
     const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
     const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+    let (first, last) = (dbs.0 as u32, dbs.1 as u32);
     match commands {
         [] => {}
         [one] => {
-            engine.journal.append(worker, db as u32, &[one]);
+            engine.journal.append_across_dbs(worker, first, last, &[one]);
         }
         many => {
             let mut parts: Vec<&[u8]> = Vec::with_capacity(many.len() + 2);
             parts.push(MULTI);
             parts.extend(many.iter().map(Vec::as_slice));
             parts.push(EXEC);
-            engine.journal.append(worker, db as u32, &parts);
+            engine.journal.append_across_dbs(worker, first, last, &parts);
         }
     }
 }
@@ -285,6 +288,7 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
                 index: db,
                 usage: cx.db.usage,
                 no_touch: cx.db.no_touch,
+                worker: cx.worker,
             },
             reply: cx.reply.lend(),
             client: &mut *cx.client,
@@ -296,11 +300,7 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
         };
         run_handler(&mut nested);
     }
-    if cx.db.effects.dirty != dirty_before && db != cx.db.index {
-        cx.db.effects.select(db);
-        cx.db.index = db;
-    }
-    cx.db.effects.end_command(dirty_before, || encode_args(args));
+    cx.db.effects.end_command(db, dirty_before, || encode_args(args));
     let command = &cx.db.stats.per_command[id.index()];
     command.calls.add(1);
     command.ticks.add(store::ticks::now().wrapping_sub(started));

@@ -14,7 +14,7 @@ use store::{
 };
 use structures::table::{HAS_TTL, Slot};
 
-use crate::effects::Effects;
+use crate::effects::{Effects, encode_expired};
 use crate::engine::Engine;
 use crate::error::CmdError;
 use crate::stats::WorkerStats;
@@ -48,6 +48,7 @@ pub struct Db<'a> {
     pub usage: Usage,
     /// CLIENT NO-TOUCH: reading does not count as use.
     pub(crate) no_touch: bool,
+    pub(crate) worker: usize,
 }
 
 /// A key's value, expiry and usage bits on their way to another key.
@@ -95,7 +96,14 @@ impl<'a> Db<'a> {
         let lazy = self.engine.settings.lazy_expire.load(Relaxed);
         self.free(remains, lazy);
         self.stats.expired_keys.add(1);
-        self.effects.expired(key.bytes, lazy);
+        if self.access.is_visiting() && !self.effects.silent {
+            // The shard may be given back before the command ends, and whoever writes the key
+            // then must come later in the journal.
+            let command = encode_expired(key.bytes, lazy);
+            self.engine.journal.append(self.worker, self.index as u32, &[&command]);
+        } else {
+            self.effects.expired(self.index, key.bytes, lazy);
+        }
         self.notify(Class::Expired, "expired", key);
         true
     }
@@ -408,5 +416,25 @@ impl<'a> Db<'a> {
         self.changed(key, Class::Generic, "del", 1);
         self.effects.propagate(&[if lazy { b"UNLINK" } else { b"DEL" }, key.bytes]);
         true
+    }
+
+    // ---- what single commands need ---------------------------------------------------------
+
+    /// TOUCH: a use that counts even for a client that said CLIENT NO-TOUCH.
+    pub fn touch(&mut self, key: Key<'_>) -> bool {
+        let no_touch = std::mem::replace(&mut self.no_touch, false);
+        let found = self.read(key).is_some();
+        self.no_touch = no_touch;
+        found
+    }
+
+    /// Deletes the key if its time has come: for walks, which meet keys without looking them up.
+    pub fn delete_if_due(&mut self, key: Key<'_>) {
+        self.live(key);
+    }
+
+    /// The way to free a key whose time has come, as `lazyfree-lazy-expire` says.
+    pub fn expires_lazily(&self) -> bool {
+        self.engine.settings.lazy_expire.load(Relaxed)
     }
 }

@@ -11,6 +11,8 @@
 //!     expired keys.
 //! (2) What one command or one EXEC leaves is appended in one piece; if it is more than one
 //!     command, inside MULTI and EXEC.
+//! (3) Each command in `commands` runs in the database it happened in: MOVE, COPY and a SELECT
+//!     inside EXEC leave commands of several databases, with SELECT between them.
 
 use resp::encode::write_request;
 
@@ -22,6 +24,8 @@ pub struct Effects {
     instead: Instead,
     /// Commands to repeat, encoded, in order.
     pub(crate) commands: Vec<Vec<u8>>,
+    /// The database before the first of `commands`, and the one they leave selected.
+    pub(crate) dbs: (usize, usize),
     /// Nobody listens: nothing needs to be encoded.
     pub(crate) silent: bool,
 }
@@ -40,9 +44,16 @@ pub(crate) fn encode(args: &[&[u8]]) -> Vec<u8> {
     out
 }
 
+/// How replicas and the AOF hear that a key expired.
+pub(crate) fn encode_expired(key: &[u8], lazy: bool) -> Vec<u8> {
+    let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
+    encode(&[name, key])
+}
+
 impl Effects {
-    pub(crate) fn begin(&mut self, silent: bool) {
+    pub(crate) fn begin(&mut self, silent: bool, db: usize) {
         self.dirty = 0;
+        self.dbs = (db, db);
         self.instead = Instead::Verbatim;
         self.commands.clear();
         self.silent = silent;
@@ -65,30 +76,38 @@ impl Effects {
         self.instead = Instead::Nothing;
     }
 
-    /// The commands that follow belong to another database.
-    pub(crate) fn select(&mut self, db: usize) {
-        if !self.silent {
+    /// Adds a command that ran in `db` (3).
+    fn push(&mut self, db: usize, command: Vec<u8>) {
+        if self.commands.is_empty() {
+            self.dbs.0 = db;
+        } else if self.dbs.1 != db {
             self.commands.push(encode(&[b"SELECT", db.to_string().as_bytes()]));
         }
+        self.dbs.1 = db;
+        self.commands.push(command);
     }
 
-    /// A key was found expired and removed.
-    pub(crate) fn expired(&mut self, key: &[u8], lazy: bool) {
+    /// A key was found expired in `db` and removed.
+    pub(crate) fn expired(&mut self, db: usize, key: &[u8], lazy: bool) {
         if !self.silent {
-            let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
-            self.commands.push(encode(&[name, key]));
+            self.push(db, encode_expired(key, lazy));
         }
     }
 
     /// Ends one command inside or outside of EXEC: adds what shall be repeated of it.
-    pub(crate) fn end_command(&mut self, dirty_before: u64, verbatim: impl FnOnce() -> Vec<u8>) {
+    pub(crate) fn end_command(
+        &mut self,
+        db: usize,
+        dirty_before: u64,
+        verbatim: impl FnOnce() -> Vec<u8>,
+    ) {
         let instead = std::mem::take(&mut self.instead);
         if self.silent || self.dirty == dirty_before {
             return;
         }
         match instead {
-            Instead::Verbatim => self.commands.push(verbatim()),
-            Instead::Commands(list) => self.commands.extend(list),
+            Instead::Verbatim => self.push(db, verbatim()),
+            Instead::Commands(list) => list.into_iter().for_each(|command| self.push(db, command)),
             Instead::Nothing => {}
         }
     }

@@ -60,6 +60,11 @@ fixed! {
     BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
     INVALID_DIGEST = "ERR must be exactly 16 hexadecimal characters";
     INVALID_CURSOR = "ERR invalid cursor";
+    EXPIRE_NX_EXCLUDES = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    EXPIRE_GT_OR_LT = "ERR GT and LT options at the same time are not compatible";
+    ONLY_HSCAN_NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
@@ -113,6 +118,16 @@ impl CmdError {
 
     pub fn invalid_expire(command: &str) -> CmdError {
         CmdError::text(format!("ERR invalid expire time in '{command}' command"))
+    }
+
+    /// An argument that is an integer, but not one of those allowed here.
+    pub fn not_between(low: i64, high: i64) -> CmdError {
+        CmdError::text(format!("ERR value is out of range, value must between {low} and {high}"))
+    }
+
+    /// EXPIRE's and its siblings' only complaint about a word.
+    pub fn unsupported_option(option: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unsupported option {}", Shown(option, 128)))
     }
 
     /// The word errorstats counts it under.

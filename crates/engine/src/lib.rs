@@ -18,6 +18,7 @@ pub mod error;
 pub mod expire_cycle;
 pub mod multi;
 pub mod refuse;
+pub mod scan_cursor;
 pub mod settings;
 pub mod stats;
 

@@ -112,4 +112,9 @@ impl<'k> Access<'k> {
     pub fn is_world(&self) -> bool {
         matches!(self, Access::World(..))
     }
+
+    /// Whether shards are given back before the command ends.
+    pub fn is_visiting(&self) -> bool {
+        matches!(self, Access::Each(..))
+    }
 }

@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod server;
+pub mod soak;
 
 pub use server::{Session, TestServer};

@@ -1,0 +1,197 @@
+//! OBJECT: what is known about a value besides its contents. And TYPE.
+//!
+//! Looking at a key with these is not using it: no clock moves.
+
+use command::declare::{Flag::*, Group, KeyFlag::*, Lock, key};
+use command::help::help_lines;
+use config::{Config, id};
+use engine::{CmdError, CmdResult, Command, Cx};
+use store::eviction_clock::UsageClock;
+use store::{StrRef, Type};
+
+use super::encoding::encoding_name;
+
+pub const TYPE: Command = Command {
+    name: "TYPE",
+    group: Group::Generic,
+    since: "1.0.0",
+    summary: "Tells the type of the value a key holds.",
+    complexity: "O(1)",
+    flags: &[ReadOnly, Fast],
+    args: &[key("key", &[RO])],
+    examples: &[
+        ("SET k v", "OK"),
+        ("TYPE k", "string"),
+        ("TYPE nokey", "none"),
+        ("TYPE", "(error) ERR wrong number of arguments for 'type' command"),
+    ],
+    ..Command::base(type_of)
+};
+
+fn type_of(cx: &mut Cx<'_>) -> CmdResult {
+    let name = cx.db.type_of(cx.key(1)).map_or("none", Type::name);
+    cx.reply.simple(name);
+    Ok(())
+}
+
+pub const OBJECT: Command = Command {
+    name: "OBJECT",
+    group: Group::Generic,
+    since: "2.2.3",
+    summary: "Tells how a value is held and how it is used.",
+    complexity: "Depends on the subcommand",
+    subcommands: &[ENCODING, FREQ, IDLETIME, REFCOUNT, HELP],
+    examples: &[
+        ("SET k v", "OK"),
+        ("OBJECT ENCODING k", "\"embstr\""),
+        ("OBJECT NOPE k", "(error) ERR unknown subcommand 'NOPE'. Try OBJECT HELP."),
+        ("OBJECT", "(error) ERR wrong number of arguments for 'object' command"),
+    ],
+    ..Command::base(container)
+};
+
+/// The table finds subcommands; only a call without one, which its arity refuses, could get here.
+fn container(cx: &mut Cx<'_>) -> CmdResult {
+    Err(CmdError::wrong_arity(cx.name()))
+}
+
+const fn sub(handler: engine::Handler) -> Command {
+    Command {
+        group: Group::Generic,
+        complexity: "O(1)",
+        flags: &[ReadOnly],
+        args: &[key("key", &[RO])],
+        tips: &["nondeterministic_output"],
+        ..Command::base(handler)
+    }
+}
+
+const ENCODING: Command = Command {
+    name: "ENCODING",
+    since: "2.2.3",
+    summary: "The kind of memory representation a value has.",
+    examples: &[
+        ("SET k 12", "OK"),
+        ("OBJECT ENCODING k", "\"int\""),
+        ("OBJECT ENCODING nokey", "(nil)"),
+        ("OBJECT ENCODING", "(error) ERR wrong number of arguments for 'object|encoding' command"),
+    ],
+    ..sub(encoding)
+};
+
+fn encoding(cx: &mut Cx<'_>) -> CmdResult {
+    let engine = cx.engine;
+    match cx.db.read_untouched(cx.key(2)) {
+        Some(record) => cx.reply.bulk(encoding_name(&record, &engine.config()).as_bytes()),
+        None => cx.reply.null(),
+    }
+    Ok(())
+}
+
+const FREQ: Command = Command {
+    name: "FREQ",
+    since: "4.0.0",
+    summary: "How often a value is used, on a logarithmic scale, under an LFU policy.",
+    examples: &[
+        ("OBJECT FREQ nokey", "(nil)"),
+        ("OBJECT FREQ", "(error) ERR wrong number of arguments for 'object|freq' command"),
+    ],
+    ..sub(freq)
+};
+
+fn freq(cx: &mut Cx<'_>) -> CmdResult {
+    let usage = cx.db.usage;
+    let record = cx.db.read_untouched(cx.key(2));
+    let frequency = record.map(|record| usage.frequency(record.usage()).into());
+    if frequency.is_some() && usage.clock == UsageClock::Lru {
+        return Err(CmdError::NO_FREQUENCY);
+    }
+    integer_or_null(cx, frequency)
+}
+
+const IDLETIME: Command = Command {
+    name: "IDLETIME",
+    since: "2.2.3",
+    summary: "Seconds since a value was last used, under any policy but LFU.",
+    examples: &[
+        ("SET k v", "OK"),
+        ("OBJECT IDLETIME k", "(integer) 0"),
+        ("OBJECT IDLETIME nokey", "(nil)"),
+        ("OBJECT IDLETIME", "(error) ERR wrong number of arguments for 'object|idletime' command"),
+    ],
+    ..sub(idletime)
+};
+
+fn idletime(cx: &mut Cx<'_>) -> CmdResult {
+    let usage = cx.db.usage;
+    let record = cx.db.read_untouched(cx.key(2));
+    let idle_s = record.map(|record| (usage.idle_ms(record.usage()) / 1000) as i64);
+    if idle_s.is_some() && usage.clock != UsageClock::Lru {
+        return Err(CmdError::NO_IDLE_TIME);
+    }
+    integer_or_null(cx, idle_s)
+}
+
+const REFCOUNT: Command = Command {
+    name: "REFCOUNT",
+    since: "2.2.3",
+    summary: "How many keys share a value: one, save for small integers, which Redis shares.",
+    examples: &[
+        ("SET k v", "OK"),
+        ("OBJECT REFCOUNT k", "(integer) 1"),
+        ("OBJECT REFCOUNT nokey", "(nil)"),
+        ("OBJECT REFCOUNT", "(error) ERR wrong number of arguments for 'object|refcount' command"),
+    ],
+    ..sub(refcount)
+};
+
+fn refcount(cx: &mut Cx<'_>) -> CmdResult {
+    let engine = cx.engine;
+    let count = cx.db.read_untouched(cx.key(2)).map(|record| match record.string() {
+        Some(StrRef::Int(0..SHARED_INTEGERS)) if shares_integers(&engine.config()) => {
+            SHARED_REFCOUNT
+        }
+        _ => 1,
+    });
+    integer_or_null(cx, count)
+}
+
+/// Redis shares the values of integers below this, unless eviction needs a clock for each. Ours
+/// lie inside their records; what is printed is what tools know.
+const SHARED_INTEGERS: i64 = 10_000;
+const SHARED_REFCOUNT: i64 = i32::MAX as i64;
+
+fn shares_integers(config: &Config) -> bool {
+    let policy = config.choice(id::MAXMEMORY_POLICY);
+    config.int(id::MAXMEMORY) == 0 || !(policy.ends_with("lru") || policy.ends_with("lfu"))
+}
+
+const HELP: Command = Command {
+    name: "HELP",
+    group: Group::Generic,
+    since: "6.2.0",
+    summary: "Prints the subcommands and what they are for.",
+    complexity: "O(1)",
+    flags: &[Loading, Stale],
+    lock: Some(Lock::Local),
+    examples: &[(
+        "OBJECT HELP x",
+        "(error) ERR wrong number of arguments for 'object|help' command",
+    )],
+    ..Command::base(help)
+};
+
+fn help(cx: &mut Cx<'_>) -> CmdResult {
+    let lines = help_lines(&OBJECT);
+    cx.reply.array(lines.len());
+    lines.iter().for_each(|line| cx.reply.simple(line));
+    Ok(())
+}
+
+fn integer_or_null(cx: &mut Cx<'_>, number: Option<i64>) -> CmdResult {
+    match number {
+        Some(number) => cx.reply.integer(number),
+        None => cx.reply.null(),
+    }
+    Ok(())
+}

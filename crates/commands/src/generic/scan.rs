@@ -1,0 +1,177 @@
+//! SCAN: all keys, a few at a time, in the order of their hashes.
+//!
+//! ```text
+//!   SCAN 0 ──► [ 2873…, keys ] ──► SCAN 2873… ──► [ 911…, keys ] … ──► [ 0, keys ]
+//!              shard 0: bucket, bucket, bucket … shard 1: bucket …
+//! ```
+//!
+//! A step takes one bucket's keys; steps follow until COUNT keys were met. Between two calls the
+//! server remembers nothing: the cursor is where the walk stands ([`engine::scan_cursor`]). A key
+//! that is there from beginning to end is returned exactly once, however the table grows or
+//! shrinks meanwhile; Redis promises at least once.
+//!
+//! Keys that are met after their time are deleted and not returned.
+//!
+//! # Limits
+//!
+//! COUNT is a hint: a call returns up to a bucket more. One shard is held at a time, and for as
+//! many steps as COUNT says; a huge COUNT is a KEYS.
+
+use command::declare::{Flag::*, Group, Lock, integer, opt, pattern, text, token};
+use engine::scan_cursor::ScanCursor;
+use engine::{CmdError, CmdResult, Command, Cx};
+use resp::Reply;
+use store::Type;
+
+use super::keys::matcher;
+
+const COUNT: usize = 10;
+/// Steps that meet too few keys end after this many times COUNT: a sparse table must not make a
+/// short call long.
+const STEPS_PER_COUNT: usize = 10;
+
+pub const SCAN: Command = Command {
+    name: "SCAN",
+    group: Group::Generic,
+    since: "2.8.0",
+    summary: "Walks over the names of all keys, some in each call.",
+    complexity: "O(COUNT) for a call, O(N) for a walk over N keys",
+    flags: &[ReadOnly],
+    args: &[
+        integer("cursor"),
+        opt(token("MATCH", pattern("pattern"))),
+        opt(token("COUNT", integer("count"))),
+        opt(token("TYPE", text("type")).since("6.0.0")),
+    ],
+    lock: Some(Lock::EachShard),
+    history: &[("6.0.0", "Added the `TYPE` subcommand.")],
+    tips: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
+    examples: &[
+        ("SET hello 1", "OK"),
+        ("SCAN 0 COUNT 1000", "1) \"0\"\n2) 1) \"hello\""),
+        ("SCAN 0 MATCH w* COUNT 1000", "1) \"0\"\n2) (empty array)"),
+        ("SCAN 0 COUNT 1000 TYPE string", "1) \"0\"\n2) 1) \"hello\""),
+        ("SCAN here", "(error) ERR invalid cursor"),
+        ("SCAN 0 COUNT 0", "(error) ERR syntax error"),
+    ],
+    ..Command::base(scan)
+};
+
+fn scan(cx: &mut Cx<'_>) -> CmdResult {
+    let keyspace = &cx.engine.keyspace;
+    let number = parse_cursor(cx.arg(1)).ok_or(CmdError::INVALID_CURSOR)?;
+    let options = Options::parse(cx, 2)?;
+    let matches = matcher(options.pattern);
+    let now_ms = cx.now_ms();
+
+    let mut names = Vec::new();
+    let mut names_reply = Reply::new(&mut names, cx.reply.protocol());
+    let (mut met, mut returned) = (0, 0);
+    let mut due: Vec<Vec<u8>> = Vec::new();
+    let mut steps_left = options.count.saturating_mul(STEPS_PER_COUNT);
+    let mut cursor = ScanCursor::undisguise(keyspace, number);
+    let (mut shard, mut position) = cursor.shard_and_position(keyspace);
+    loop {
+        let part = cx.db.shard(shard);
+        // An empty shard costs nothing worth counting.
+        steps_left -= usize::from(!part.is_empty());
+        position = part.scan(position, |record| {
+            met += 1;
+            if !matches(record.key()) {
+                return;
+            }
+            if record.expire_ms().is_some_and(|at| at <= now_ms) {
+                due.push(record.key().to_vec());
+            } else if options.kind.allows(record.value_type()) {
+                names_reply.bulk(record.key());
+                returned += 1;
+            }
+        });
+        // Now, while the shard is held.
+        for name in due.drain(..) {
+            let key = cx.db.key(&name);
+            cx.db.delete_if_due(key);
+        }
+        // Where the position is too exact to be said, the walk cannot stop.
+        if let Some(here) = ScanCursor::new(keyspace, shard, position) {
+            cursor = here;
+            (shard, position) = cursor.shard_and_position(keyspace);
+            if cursor == ScanCursor::START || met >= options.count || steps_left == 0 {
+                break;
+            }
+        }
+    }
+    cx.reply.array(2);
+    cx.reply.bulk_fmt(format_args!("{}", cursor.disguise(keyspace)));
+    cx.reply.array(returned);
+    cx.reply.raw(&names);
+    Ok(())
+}
+
+struct Options<'a> {
+    pattern: &'a [u8],
+    count: usize,
+    kind: Kind,
+}
+
+/// TYPE.
+#[derive(Clone, Copy)]
+enum Kind {
+    Any,
+    One(Type),
+    /// A word that names no type: no key has it.
+    Unknown,
+}
+
+impl Kind {
+    fn named(word: &[u8]) -> Kind {
+        const TYPES: [Type; 6] =
+            [Type::String, Type::List, Type::Set, Type::SortedSet, Type::Hash, Type::Stream];
+        let named = |t: &Type| word.eq_ignore_ascii_case(t.name().as_bytes());
+        TYPES.into_iter().find(named).map_or(Kind::Unknown, Kind::One)
+    }
+
+    fn allows(self, value_type: Type) -> bool {
+        match self {
+            Kind::Any => true,
+            Kind::One(wanted) => wanted == value_type,
+            Kind::Unknown => false,
+        }
+    }
+}
+
+impl<'a> Options<'a> {
+    fn parse(cx: &Cx<'a>, first: usize) -> Result<Options<'a>, CmdError> {
+        let mut options = Options { pattern: b"*", count: COUNT, kind: Kind::Any };
+        let mut i = first;
+        while i < cx.argc() {
+            let has_value = i + 1 < cx.argc();
+            if has_value && cx.is_word(i, "COUNT") {
+                let count = usize::try_from(cx.int(i + 1)?).unwrap_or(0);
+                options.count = if count == 0 { return Err(CmdError::SYNTAX) } else { count };
+            } else if has_value && cx.is_word(i, "MATCH") {
+                options.pattern = cx.arg(i + 1);
+            } else if has_value && cx.is_word(i, "TYPE") {
+                options.kind = Kind::named(cx.arg(i + 1));
+            } else if cx.is_word(i, "NOVALUES") {
+                return Err(CmdError::ONLY_HSCAN_NOVALUES);
+            } else {
+                return Err(CmdError::SYNTAX);
+            }
+            i += 2;
+        }
+        Ok(options)
+    }
+}
+
+/// A cursor as a client may write it: digits, zeros in front of them or a plus sign, below 2^64.
+pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}

@@ -1,0 +1,3 @@
+//! Tests of the whole engine, in process.
+
+mod soak;
