@@ -397,4 +397,9 @@ impl<'a> Db<'a> {
     pub fn type_of(&mut self, key: Key<'_>) -> Option<Type> {
         self.read_untouched(key).map(|record| record.value_type())
     }
+
+    /// How a command frees a value that it displaces, as `lazyfree-lazy-server-del` says.
+    pub fn displaces_lazily(&self) -> bool {
+        self.engine.settings.lazy_server_del.load(Relaxed)
+    }
 }
