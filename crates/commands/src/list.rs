@@ -15,9 +15,8 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-
 use engine::{CmdError, Command, Db};
+use store::value::List;
 use store::{Collection, Key};
 
 pub const COMMANDS: &[Command] = &[
@@ -31,8 +30,6 @@ pub const COMMANDS: &[Command] = &[
     push::RPUSH,
     push::RPUSHX,
 ];
-
-type List = VecDeque<Box<[u8]>>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {

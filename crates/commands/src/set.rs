@@ -18,6 +18,7 @@ mod read;
 mod tests;
 
 use engine::{CmdError, Command, Db};
+use store::value::Set;
 use store::{Collection, Key};
 
 pub const COMMANDS: &[Command] = &[
@@ -29,8 +30,6 @@ pub const COMMANDS: &[Command] = &[
     random::SRANDMEMBER,
     change::SREM,
 ];
-
-type Set = indexmap::IndexSet<Box<[u8]>>;
 
 /// The set under a key, to be read.
 fn set<'d>(db: &'d mut Db<'_>, key: Key<'_>) -> Result<Option<&'d Set>, CmdError> {

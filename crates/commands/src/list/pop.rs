@@ -5,8 +5,9 @@ use command::declare::KeyFlag::{Access, Delete, RW};
 use command::declare::{Arg, Group, integer, key, opt};
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
+use store::value::List;
 
-use super::{End, List, list_mut};
+use super::{End, list_mut};
 
 const FLAGS: &[Flag] = &[Write, Fast];
 const ARGS: &[Arg] =

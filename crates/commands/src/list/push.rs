@@ -5,9 +5,10 @@ use command::declare::KeyFlag::{Insert, RW};
 use command::declare::{Arg, Group, key, many, text};
 use engine::db::Class;
 use engine::{CmdResult, Command, Cx};
+use store::value::List;
 use store::{Collection, Expire, NewValue, OwnedValue};
 
-use super::{End, List, list_mut};
+use super::{End, list_mut};
 
 const FLAGS: &[Flag] = &[Write, DenyOom, Fast];
 const ARGS: &[Arg] = &[key("key", &[RW, Insert]), many(text("element"))];

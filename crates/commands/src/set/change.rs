@@ -5,9 +5,10 @@ use command::declare::KeyFlag::{Delete, Insert, RW};
 use command::declare::{Group, key, many, text};
 use engine::db::Class;
 use engine::{CmdResult, Command, Cx};
+use store::value::Set;
 use store::{Collection, Expire, NewValue, OwnedValue};
 
-use super::{Set, set_mut};
+use super::set_mut;
 
 pub(super) const SADD: Command = Command {
     name: "SADD",
