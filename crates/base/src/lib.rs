@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`number`] | integers, doubles, memory sizes and percentages, to and from text |
 //! | [`decimal`] | the 80-bit arithmetic of INCRBYFLOAT |
+//! | [`bits`] | counting, finding and combining the bits of a string |
 //! | [`glob`] | the patterns of KEYS, SCAN, PSUBSCRIBE, CONFIG GET, ACL |
 //! | [`split_args`] | splitting a line into quoted words, and quoting one |
 //! | [`crc`] | CRC16 and key slots, CRC64 of RDB files |
@@ -18,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bits;
 pub mod case;
 pub mod clock;
 pub mod crc;

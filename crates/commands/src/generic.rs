@@ -21,7 +21,7 @@ pub mod rename;
 pub mod scan;
 pub mod ttl;
 
-use engine::{Command, CmdError, Cx};
+use engine::{CmdError, Command, Cx};
 
 pub const COMMANDS: &[Command] = &[
     copy::COPY,

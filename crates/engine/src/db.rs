@@ -437,4 +437,9 @@ impl<'a> Db<'a> {
     pub fn expires_lazily(&self) -> bool {
         self.engine.settings.lazy_expire.load(Relaxed)
     }
+
+    /// How a command frees a value that it displaces, as `lazyfree-lazy-server-del` says.
+    pub fn displaces_lazily(&self) -> bool {
+        self.engine.settings.lazy_server_del.load(Relaxed)
+    }
 }

@@ -57,6 +57,10 @@ fixed! {
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     BIT_OFFSET = "ERR bit offset is not an integer or out of range";
     BIT_VALUE = "ERR bit is not an integer or out of range";
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    BITFIELD_RO = "ERR BITFIELD_RO only supports the GET subcommand";
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
     BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
     INVALID_DIGEST = "ERR must be exactly 16 hexadecimal characters";
     INVALID_CURSOR = "ERR invalid cursor";
@@ -128,6 +132,18 @@ impl CmdError {
     /// EXPIRE's and its siblings' only complaint about a word.
     pub fn unsupported_option(option: &[u8]) -> CmdError {
         CmdError::text(format!("ERR Unsupported option {}", Shown(option, 128)))
+    }
+
+    /// BITOP with an operation that compares one source with the others, and no others.
+    pub fn bitop_needs_two(operation: &str) -> CmdError {
+        CmdError::text(format!(
+            "ERR BITOP {operation} must be called with at least two source keys."
+        ))
+    }
+
+    /// An integer outside of what the command takes.
+    pub fn not_between(min: i64, max: i64) -> CmdError {
+        CmdError::text(format!("ERR value is out of range, value must between {min} and {max}"))
     }
 
     /// The word errorstats counts it under.

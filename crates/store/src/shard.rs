@@ -300,8 +300,8 @@ impl DbShard {
         let slot = match slot {
             Some(slot) => self.grow_string(slot, key, len),
             None => {
-                let remains =
-                    self.set(None, key, NewValue::Raw(&vec![0; len]), Expire::Clear, usage);
+                let zeros = NewValue::Owned(OwnedValue::Bytes(vec![0; len], true));
+                let remains = self.set(None, key, zeros, Expire::Clear, usage);
                 assert!(remains.is_none(), "a new key leaves nothing behind");
                 self.find(key).expect("it was just stored")
             }
@@ -326,11 +326,12 @@ impl DbShard {
             big.resize(len);
             return slot;
         }
-        let text = record.string().expect("callers checked the type").to_vec();
+        let text = record.string().expect("callers checked the type");
         if text.len() == len && encoding != Encoding::Int {
             record.mark_raw();
             return slot;
         }
+        let text = text.to_vec();
         // A string that grows once will often grow again: give it a buffer with room to spare
         // as soon as the copying would hurt.
         let payload_big = len > 1024;
@@ -481,8 +482,7 @@ impl DbShard {
 
     /// Takes everything out, to be freed elsewhere.
     pub fn detach(&mut self, shard_bits: u32) -> DbShard {
-        let mut fresh =
-            DbShard::new(self.hash_key.clone(), shard_bits, Arc::new(Peek::new()));
+        let mut fresh = DbShard::new(self.hash_key.clone(), shard_bits, Arc::new(Peek::new()));
         self.swap(&mut fresh);
         fresh
     }

@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 
 use indexmap::IndexSet;
 
+/// The plain form of a list.
+pub type List = VecDeque<Box<[u8]>>;
+/// The plain form of a set.
+pub type Set = IndexSet<Box<[u8]>>;
+
 /// A collection behind a record's pointer.
 ///
 /// Lists and sets are here in a plain form; their compact encodings come with the data types.
 #[derive(Clone, Debug)]
 pub enum Collection {
-    List(VecDeque<Box<[u8]>>),
-    Set(IndexSet<Box<[u8]>>),
+    List(List),
+    Set(Set),
 }
 
 impl Collection {

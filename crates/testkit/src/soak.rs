@@ -160,9 +160,7 @@ impl Player {
             }
             10 => (words(format!("DEL {} {}", plain(r), plain(r))), Expect::Anything),
             11 => (words(format!("APPEND {} x", plain(r))), Expect::Anything),
-            12 => {
-                (words(format!("SET {} v PX {}", plain(r), 1 + r.below(3))), Expect::Anything)
-            }
+            12 => (words(format!("SET {} v PX {}", plain(r), 1 + r.below(3))), Expect::Anything),
             13 => (words(format!("GETDEL {}", plain(r))), Expect::Anything),
             14 => (words(format!("COPY {} {} REPLACE", plain(r), plain(r))), Expect::Anything),
             _ => (words(format!("SET {} {}", plain(r), r.next_u64())), Expect::Anything),

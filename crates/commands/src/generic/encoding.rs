@@ -118,9 +118,8 @@ mod tests {
 
     #[test]
     fn a_list_is_a_listpack_up_to_8_kib() {
-        let encoding = |n, element: &'static [u8]| {
-            list_encoding(std::iter::repeat_n(element, n), &config())
-        };
+        let encoding =
+            |n, element: &'static [u8]| list_encoding(std::iter::repeat_n(element, n), &config());
         assert_eq!(encoding(1, b"a"), "listpack");
         assert_eq!(encoding(1, &[b'x'; 9000]), "quicklist");
         assert_eq!(encoding(2728, b"a"), "listpack");
@@ -142,9 +141,8 @@ mod tests {
 
     #[test]
     fn a_set_is_an_intset_a_listpack_or_a_hashtable() {
-        let encoding = |members: &[&[u8]]| {
-            set_encoding(members.len(), members.iter().copied(), &config())
-        };
+        let encoding =
+            |members: &[&[u8]]| set_encoding(members.len(), members.iter().copied(), &config());
         assert_eq!(encoding(&[b"1", b"-2"]), "intset");
         assert_eq!(encoding(&[b"1", b"a"]), "listpack");
         assert_eq!(encoding(&[b"a", &[b'x'; 65]]), "hashtable");

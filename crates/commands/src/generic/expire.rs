@@ -8,7 +8,9 @@
 //! A key without expiry counts as one that lives for ever: GT never takes its place, LT always
 //! does.
 
-use command::declare::{Arg, Flag::*, Group, KeyFlag::*, flag, integer, key, one_of, opt, unix_time};
+use command::declare::{
+    Arg, Flag::*, Group, KeyFlag::*, flag, integer, key, one_of, opt, unix_time,
+};
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
 

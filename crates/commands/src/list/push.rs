@@ -1,0 +1,117 @@
+//! LPUSH, RPUSH, and LPUSHX, RPUSHX, which never create a list.
+
+use command::declare::Flag::{self, DenyOom, Fast, Write};
+use command::declare::KeyFlag::{Insert, RW};
+use command::declare::{Arg, Group, key, many, text};
+use engine::db::Class;
+use engine::{CmdResult, Command, Cx};
+use store::value::List;
+use store::{Collection, Expire, NewValue, OwnedValue};
+
+use super::{End, list_mut};
+
+const FLAGS: &[Flag] = &[Write, DenyOom, Fast];
+const ARGS: &[Arg] = &[key("key", &[RW, Insert]), many(text("element"))];
+
+pub(super) const LPUSH: Command = Command {
+    name: "LPUSH",
+    group: Group::List,
+    since: "1.0.0",
+    summary: "Puts elements before the first of a list, one after the other.",
+    complexity: "O(1) for each element",
+    flags: FLAGS,
+    args: ARGS,
+    history: &[("2.4.0", "Takes several elements.")],
+    examples: &[
+        ("LPUSH queue a b", "(integer) 2"),
+        ("LRANGE queue 0 -1", "1) \"b\"\n2) \"a\""),
+        ("LPUSH queue", "(error) ERR wrong number of arguments for 'lpush' command"),
+    ],
+    ..Command::base(|cx| push(cx, End::Head, true))
+};
+
+pub(super) const RPUSH: Command = Command {
+    name: "RPUSH",
+    group: Group::List,
+    since: "1.0.0",
+    summary: "Puts elements behind the last of a list.",
+    complexity: "O(1) for each element",
+    flags: FLAGS,
+    args: ARGS,
+    history: &[("2.4.0", "Takes several elements.")],
+    examples: &[
+        ("RPUSH queue a b", "(integer) 2"),
+        ("LRANGE queue 0 -1", "1) \"a\"\n2) \"b\""),
+        ("RPUSH queue", "(error) ERR wrong number of arguments for 'rpush' command"),
+    ],
+    ..Command::base(|cx| push(cx, End::Tail, true))
+};
+
+pub(super) const LPUSHX: Command = Command {
+    name: "LPUSHX",
+    group: Group::List,
+    since: "2.2.0",
+    summary: "Puts elements before the first of a list, if there is a list.",
+    complexity: "O(1) for each element",
+    flags: FLAGS,
+    args: ARGS,
+    history: &[("4.0.0", "Takes several elements.")],
+    examples: &[
+        ("LPUSHX queue a", "(integer) 0"),
+        ("RPUSH queue a", "(integer) 1"),
+        ("LPUSHX queue b", "(integer) 2"),
+        ("LPUSHX queue", "(error) ERR wrong number of arguments for 'lpushx' command"),
+    ],
+    ..Command::base(|cx| push(cx, End::Head, false))
+};
+
+pub(super) const RPUSHX: Command = Command {
+    name: "RPUSHX",
+    group: Group::List,
+    since: "2.2.0",
+    summary: "Puts elements behind the last of a list, if there is a list.",
+    complexity: "O(1) for each element",
+    flags: FLAGS,
+    args: ARGS,
+    history: &[("4.0.0", "Takes several elements.")],
+    examples: &[
+        ("RPUSHX queue a", "(integer) 0"),
+        ("RPUSH queue a", "(integer) 1"),
+        ("RPUSHX queue b", "(integer) 2"),
+        ("RPUSHX queue", "(error) ERR wrong number of arguments for 'rpushx' command"),
+    ],
+    ..Command::base(|cx| push(cx, End::Tail, false))
+};
+
+fn push(cx: &mut Cx<'_>, end: End, creates: bool) -> CmdResult {
+    let key = cx.key(1);
+    let elements = cx.args.from_index(2);
+    let len = match list_mut(&mut cx.db, key)? {
+        Some(list) => {
+            elements.iter().for_each(|element| push_one(list, element, end));
+            list.len()
+        }
+        None if creates => {
+            let mut list = List::with_capacity(elements.len());
+            elements.iter().for_each(|element| push_one(&mut list, element, end));
+            let list = OwnedValue::Collection(Box::new(Collection::List(list)));
+            cx.db.set(key, NewValue::Owned(list), Expire::Clear);
+            elements.len()
+        }
+        None => {
+            cx.reply.integer(0);
+            return Ok(());
+        }
+    };
+    let event = if end == End::Head { "lpush" } else { "rpush" };
+    cx.db.changed(key, Class::List, event, elements.len() as u64);
+    cx.reply.integer(len as i64);
+    Ok(())
+}
+
+fn push_one(list: &mut List, element: &[u8], end: End) {
+    match end {
+        End::Head => list.push_front(element.into()),
+        End::Tail => list.push_back(element.into()),
+    }
+}
