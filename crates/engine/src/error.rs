@@ -141,11 +141,6 @@ impl CmdError {
         ))
     }
 
-    /// An integer outside of what the command takes.
-    pub fn not_between(min: i64, max: i64) -> CmdError {
-        CmdError::text(format!("ERR value is out of range, value must between {min} and {max}"))
-    }
-
     /// The word errorstats counts it under.
     pub fn code(&self) -> &str {
         let word = self.0.split(' ').next().unwrap_or("ERR");
