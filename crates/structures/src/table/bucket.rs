@@ -50,16 +50,6 @@ impl Bucket {
         Word(self.load(lane))
     }
 
-    /// The lane a new entry would take, the preferred line first. `lanes` has a bit for each
-    /// lane that is a slot.
-    #[inline]
-    pub(super) fn vacancy(&self, preferred_line: usize, lanes: u32) -> Option<usize> {
-        let empty = self.empty_lanes() & lanes;
-        let preferred = empty & (0xff << (8 * preferred_line));
-        let lanes = if preferred != 0 { preferred } else { empty };
-        (lanes != 0).then_some(lanes.trailing_zeros() as usize)
-    }
-
     /// Bit mask of the lanes in use.
     #[inline]
     pub(super) fn full_lanes(&self, lanes: u32) -> u32 {

@@ -181,6 +181,9 @@ impl Segment {
         if reads {
             ask(0);
         }
+        // Kept aside: a wide load right after a narrow store would wait for it each time.
+        let mut empty: Vec<u16> =
+            (0..target.bucket_count()).map(|index| target.empty_lanes(index) as u16).collect();
         for (index, bucket) in self.buckets() {
             if reads && index + 1 < self.bucket_count() {
                 ask(index + 1);
@@ -189,7 +192,11 @@ impl Segment {
             let code = expire::encode(until_ms, target.base_ms());
             for (_, word) in self.slots(index) {
                 let Some(word) = to(word) else { continue };
-                let Some((target_index, _)) = target.place(word) else { return false };
+                let lanes = |index: usize| u32::from(empty[index]);
+                let place =
+                    target.place_near(word, lanes).or_else(|| target.place_in_stash(word, lanes));
+                let Some((target_index, lane)) = place else { return false };
+                empty[target_index] &= !(1 << lane);
                 if word.has_ttl() {
                     target.lower_watermark(target_index, code);
                 }

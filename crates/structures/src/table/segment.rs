@@ -182,49 +182,81 @@ impl Segment {
 
     /// Puts a slot where there is room for it: (bucket, lane). None when there is not.
     /// Counts of the segment and watermarks are the caller's.
+    #[inline]
     pub(super) fn place(&self, word: Word) -> Option<(usize, usize)> {
-        let preferred_line = usize::from(word.tag() & 1);
-        let put = |index: usize| {
-            let bucket = self.bucket(index);
-            let lane = bucket.vacancy(preferred_line, Self::slot_lanes(index))?;
-            bucket.store(lane, word.0);
-            Some((index, lane))
-        };
+        let empty = |index| self.empty_lanes(index);
+        if let Some(place) = self.place_near(word, empty) {
+            return Some(place);
+        }
+        if self.homes > 2 && self.make_room(self.next(self.home(word.tag()))) {
+            return self.place_near(word, empty);
+        }
+        self.place_in_stash(word, empty)
+    }
+
+    /// Bit mask of a bucket's empty slots.
+    pub(super) fn empty_lanes(&self, index: usize) -> u32 {
+        self.bucket(index).empty_lanes() & Self::slot_lanes(index)
+    }
+
+    /// Puts a slot in its home or the next bucket. `empty` tells the lanes that are free.
+    #[inline(always)]
+    pub(super) fn place_near(
+        &self,
+        word: Word,
+        empty: impl Fn(usize) -> u32,
+    ) -> Option<(usize, usize)> {
         if self.homes == 0 {
-            return self.stash().find_map(put);
+            return None;
         }
         let home = self.home(word.tag());
-        if let Some(place) = put(home) {
-            return Some(place);
+        let place = self.put(word, home, empty(home));
+        if place.is_some() || self.homes == 1 {
+            return place;
         }
-        if self.homes > 1
-            && let Some(place) = put(self.next(home))
-        {
-            self.bucket(home).add_next_count(1);
-            return Some(place);
-        }
-        if self.homes > 2
-            && self.make_room(self.next(home))
-            && let Some(place) = put(self.next(home))
-        {
-            self.bucket(home).add_next_count(1);
-            return Some(place);
-        }
-        let place = self.stash().find_map(put)?;
-        self.bucket(home).add_stash_count(1);
+        let next = self.next(home);
+        let place = self.put(word, next, empty(next))?;
+        self.bucket(home).add_next_count(1);
         Some(place)
+    }
+
+    /// Puts a slot in the stash. `empty` tells the lanes that are free.
+    #[cold]
+    pub(super) fn place_in_stash(
+        &self,
+        word: Word,
+        empty: impl Fn(usize) -> u32,
+    ) -> Option<(usize, usize)> {
+        let place = self.stash().find_map(|index| self.put(word, index, empty(index)))?;
+        if self.homes > 0 {
+            self.bucket(self.home(word.tag())).add_stash_count(1);
+        }
+        Some(place)
+    }
+
+    /// Puts a slot in one of these lanes, in the line it prefers if it can.
+    #[inline(always)]
+    fn put(&self, word: Word, index: usize, empty: u32) -> Option<(usize, usize)> {
+        let preferred = empty & (0xff << (8 * u32::from(word.tag() & 1)));
+        let lanes = if preferred != 0 { preferred } else { empty };
+        if lanes == 0 {
+            return None;
+        }
+        let lane = lanes.trailing_zeros() as usize;
+        self.bucket(index).store(lane, word.0);
+        Some((index, lane))
     }
 
     /// Moves an entry that lies in its home, a full bucket, on to the next one. True if it could.
     fn make_room(&self, home: usize) -> bool {
         let next = self.next(home);
-        let (source, target) = (self.bucket(home), self.bucket(next));
+        let source = self.bucket(home);
         let at_home = |&(_, word): &(usize, Word)| self.home(word.tag()) == home;
         let Some((lane, word)) = self.slots(home).find(at_home) else { return false };
-        let line = usize::from(word.tag() & 1);
-        let Some(vacancy) = target.vacancy(line, BUCKET_LANES) else { return false };
         // First there, then not here: someone peeking finds it either way.
-        target.store(vacancy, word.0);
+        if self.put(word, next, self.empty_lanes(next)).is_none() {
+            return false;
+        }
         source.store(lane, 0);
         source.add_next_count(1);
         if word.has_ttl() {
