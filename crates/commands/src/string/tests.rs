@@ -8,10 +8,16 @@ use resp::Value;
 use store::{Access, Collection, Expire, NewValue, OwnedValue};
 use testkit::TestServer;
 
-/// Runs a transcript on a fresh server: `> command` and below it what it prints. An expected line
-/// with a `*` in it is a pattern.
+/// Runs a transcript on fresh servers of one and of several workers: `> command` and below it what
+/// it prints. An expected line with a `*` in it is a pattern.
 pub(super) fn check(transcript: &str) {
-    let mut server = TestServer::new(1);
+    for workers in [1, 3] {
+        check_with(workers, transcript);
+    }
+}
+
+fn check_with(workers: usize, transcript: &str) {
+    let mut server = TestServer::new(workers);
     let mut session = server.connect();
     let mut lines = transcript.lines().map(str::trim_start).filter(|l| !l.is_empty()).peekable();
     while let Some(line) = lines.next() {
