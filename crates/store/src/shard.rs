@@ -490,7 +490,7 @@ impl DbShard {
     /// Frees up to `budget` entries; false once it is empty.
     pub fn drain_some(&mut self, budget: usize) -> bool {
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
-        self.table.drain_some(budget, |entry| {
+        let is_empty = self.table.drain_some(budget, |entry| {
             // SAFETY: (1), and the table has just let go of the entry.
             unsafe {
                 let record = Record::from_raw(entry);
@@ -501,7 +501,8 @@ impl DbShard {
                 *record_bytes -= bytes;
                 heap.free(entry, bytes);
             }
-        })
+        });
+        !is_empty
     }
 
     /// Verifies table and records. For tests.

@@ -2,6 +2,4 @@
 #![forbid(unsafe_code)]
 
 pub mod server;
-pub mod soak;
-
-pub use server::{Session, TestServer};
+pub mod transcript;

@@ -146,9 +146,9 @@ mod tests {
         assert_eq!(encoding(&[b"1", b"-2"]), "intset");
         assert_eq!(encoding(&[b"1", b"a"]), "listpack");
         assert_eq!(encoding(&[b"a", &[b'x'; 65]]), "hashtable");
-        assert_eq!(encoding(&[b"a"; 129]), "hashtable");
-        assert_eq!(encoding(&[b"7"; 512]), "intset");
-        assert_eq!(encoding(&[b"7"; 513]), "hashtable");
+        assert_eq!(encoding(&[&b"a"[..]; 129]), "hashtable");
+        assert_eq!(encoding(&[&b"7"[..]; 512]), "intset");
+        assert_eq!(encoding(&[&b"7"[..]; 513]), "hashtable");
     }
 
     #[test]

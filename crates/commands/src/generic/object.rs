@@ -60,7 +60,7 @@ const fn sub(handler: engine::Handler) -> Command {
         group: Group::Generic,
         complexity: "O(1)",
         flags: &[ReadOnly],
-        args: &[key("key", &[RO])],
+        args: const { &[key("key", &[RO])] },
         tips: &["nondeterministic_output"],
         ..Command::base(handler)
     }

@@ -71,7 +71,7 @@ const fn base(handler: engine::Handler) -> Command {
         group: Group::Generic,
         complexity: "O(1)",
         flags: &[ReadOnly, Fast],
-        args: &[key("key", &[RO, Access])],
+        args: const { &[key("key", &[RO, Access])] },
         ..Command::base(handler)
     }
 }

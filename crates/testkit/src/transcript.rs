@@ -1,0 +1,150 @@
+//! Transcripts: what a person at redis-cli types and sees, run in process.
+//!
+//! ```text
+//! > SET k v EX 100          a command
+//! OK                        what it prints, line by line, indentation aside
+//! > TTL k
+//! (integer) *               a line with a star in it is a pattern
+//! @list l                   makes a list `l` in database 0
+//! ```
+
+use base::glob::glob_match;
+use engine::Command;
+use resp::Value;
+use store::{Access, Collection, Expire, NewValue, OwnedValue};
+
+use crate::{Session, TestServer};
+
+/// Runs a transcript on a fresh server of one worker. Panics at the first difference.
+pub fn check(transcript: &str) {
+    let mut server = TestServer::new(1);
+    let mut session = server.connect();
+    check_on(&mut server, &mut session, transcript);
+}
+
+/// Goes on with a transcript on this server.
+pub fn check_on(server: &mut TestServer, session: &mut Session, transcript: &str) {
+    let mut lines = transcript.lines().map(str::trim_start).filter(|l| !l.is_empty()).peekable();
+    while let Some(line) = lines.next() {
+        if let Some(key) = line.strip_prefix("@list ") {
+            make_list(server, key);
+            continue;
+        }
+        let call = line.strip_prefix("> ").unwrap_or_else(|| panic!("{line} is no call"));
+        let mut expected = Vec::new();
+        while let Some(line) = lines.next_if(|l| !l.starts_with("> ") && !l.starts_with('@')) {
+            expected.push(line);
+        }
+        let printed = printed(&server.reply(session, call));
+        let printed: Vec<&str> = printed.lines().map(str::trim_start).collect();
+        assert!(
+            are_like(&expected, &printed),
+            "{call}\n  expected {expected:?}\n  printed  {printed:?}"
+        );
+    }
+}
+
+/// Runs the examples of every command, subcommands included, each on a fresh server.
+pub fn check_examples(commands: &[Command]) {
+    for command in commands {
+        check_examples(command.subcommands);
+        let calls = command.examples.iter();
+        let lines: Vec<_> = calls.map(|(call, prints)| format!("> {call}\n{prints}\n")).collect();
+        check(&lines.concat());
+    }
+}
+
+/// Runs the calls on a fresh server; gives what replicas and the AOF shall repeat.
+pub fn repeated(calls: &[&str]) -> Vec<String> {
+    let mut server = TestServer::new(1);
+    let mut session = server.connect();
+    repeated_on(&mut server, &mut session, calls)
+}
+
+/// Runs the calls on this server; gives what replicas and the AOF shall repeat of them.
+pub fn repeated_on(server: &mut TestServer, session: &mut Session, calls: &[&str]) -> Vec<String> {
+    let mut reader = server.engine.journal.reader(None).expect("a journal has its end");
+    for call in calls {
+        server.reply(session, call);
+    }
+    let mut bytes = Vec::new();
+    reader.read(|chunk| bytes.extend_from_slice(chunk)).expect("nothing was trimmed");
+    let mut commands = Vec::new();
+    while let Some((value, used)) = resp::decode(&bytes).expect("the journal is RESP") {
+        let Value::Array(words) = value else { panic!("the journal holds requests") };
+        let words: Vec<_> = words.iter().map(|w| w.text().expect("words are text")).collect();
+        commands.push(words.join(" "));
+        bytes.drain(..used);
+    }
+    commands
+}
+
+/// As [`repeated`], against patterns, one for each command.
+pub fn check_repeated(calls: &[&str], expected: &[&str]) {
+    let commands = repeated(calls);
+    let printed: Vec<&str> = commands.iter().map(String::as_str).collect();
+    assert!(
+        are_like(expected, &printed),
+        "{calls:?}\n  expected {expected:?}\n  repeated {printed:?}"
+    );
+}
+
+fn are_like(expected: &[&str], printed: &[&str]) -> bool {
+    let is_like = |want: &str, got: &str| {
+        want == got
+            || want.contains('*') && glob_match(want.as_bytes(), got.as_bytes(), false)
+    };
+    expected.len() == printed.len()
+        && expected.iter().zip(printed).all(|(want, got)| is_like(want, got))
+}
+
+/// A key that holds no string, for as long as a test wants one without the commands of lists.
+pub fn make_list(server: &TestServer, key: &str) {
+    let keyspace = &server.engine.keyspace;
+    let key = keyspace.key(key.as_bytes());
+    let list = Collection::List([b"element"[..].into()].into());
+    let value = NewValue::Owned(OwnedValue::Collection(Box::new(list)));
+    let mut access = Access::one(keyspace, key.hash).expect("nobody else is there");
+    let part = access.db(keyspace, 0, key.hash);
+    let slot = part.find(key);
+    let remains = part.set(slot, key, value, Expire::Clear, 0);
+    drop(remains);
+}
+
+/// A reply as redis-cli prints it, without indentation.
+pub fn printed(value: &Value) -> String {
+    let numbered = |values: &[Value], mark: char, when_empty: &str| match values {
+        [] => when_empty.to_owned(),
+        values => {
+            let lines = values.iter().enumerate();
+            let line = |(i, v): (usize, &Value)| format!("{}{mark} {}", i + 1, printed(v));
+            lines.map(line).collect::<Vec<_>>().join("\n")
+        }
+    };
+    match value {
+        Value::Null => "(nil)".to_owned(),
+        Value::Integer(n) => format!("(integer) {n}"),
+        Value::Boolean(truth) => format!("({truth})"),
+        Value::Error(text) => format!("(error) {}", String::from_utf8_lossy(text)),
+        Value::Simple(text) | Value::Verbatim { text, .. } => {
+            String::from_utf8_lossy(text).into_owned()
+        }
+        Value::Bulk(text) => {
+            String::from_utf8(base::split_args::quote(text)).expect("quoting leaves ASCII")
+        }
+        Value::Double { text, .. } => format!("(double) {}", text.escape_ascii()),
+        Value::BigNumber(text) => format!("(big number) {}", text.escape_ascii()),
+        Value::Array(all) => numbered(all, ')', "(empty array)"),
+        Value::Push(all) => numbered(all, ')', "(empty push)"),
+        Value::Set(all) => numbered(all, '~', "(empty set)"),
+        Value::Map(pairs) if pairs.is_empty() => "(empty hash)".to_owned(),
+        Value::Map(pairs) => {
+            let lines = pairs.iter().enumerate();
+            let line = |(i, (key, value)): (usize, &(Value, Value))| {
+                format!("{}# {} => {}", i + 1, printed(key), printed(value))
+            };
+            lines.map(line).collect::<Vec<_>>().join("\n")
+        }
+        Value::Attribute { value, .. } => printed(value),
+    }
+}
