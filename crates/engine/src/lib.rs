@@ -16,9 +16,11 @@ pub mod effects;
 pub mod engine;
 pub mod error;
 pub mod expire_cycle;
+pub mod info;
 pub mod multi;
 pub mod refuse;
 pub mod scan_cursor;
+pub mod sampler;
 pub mod settings;
 pub mod stats;
 
