@@ -19,8 +19,8 @@ pub mod expire_cycle;
 pub mod info;
 pub mod multi;
 pub mod refuse;
-pub mod scan_cursor;
 pub mod sampler;
+pub mod scan_cursor;
 pub mod settings;
 pub mod stats;
 

@@ -165,7 +165,10 @@ const RESETSTAT: Command = Command {
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     examples: &[
         ("CONFIG RESETSTAT", "OK"),
-        ("CONFIG RESETSTAT now", "(error) ERR wrong number of arguments for 'config|resetstat' command"),
+        (
+            "CONFIG RESETSTAT now",
+            "(error) ERR wrong number of arguments for 'config|resetstat' command",
+        ),
     ],
     ..Command::base(resetstat)
 };
@@ -188,7 +191,10 @@ const REWRITE: Command = Command {
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     examples: &[
         ("CONFIG REWRITE", "(error) ERR The server is running without a config file"),
-        ("CONFIG REWRITE all", "(error) ERR wrong number of arguments for 'config|rewrite' command"),
+        (
+            "CONFIG REWRITE all",
+            "(error) ERR wrong number of arguments for 'config|rewrite' command",
+        ),
     ],
     ..Command::base(rewrite)
 };

@@ -20,8 +20,8 @@ mod replies;
 mod switches;
 mod values;
 
-use config::id;
 use command::declare::{Flag::*, Group};
+use config::id;
 use engine::{CmdError, CmdResult, Command, Cx, Handler};
 
 pub(super) const DEBUG: Command = Command {
@@ -92,13 +92,7 @@ const SUBCOMMANDS: &[Sub] = &[
         digest::digest_value,
     ),
     sub("ERROR", "<text>", (3, 3), "Answers this error.", replies::error),
-    sub(
-        "HTSTATS",
-        "<db> [full]",
-        (3, ANY),
-        "Figures of a database's index.",
-        values::htstats,
-    ),
+    sub("HTSTATS", "<db> [full]", (3, ANY), "Figures of a database's index.", values::htstats),
     sub(
         "HTSTATS-KEY",
         "<key> [full]",
@@ -111,7 +105,13 @@ const SUBCOMMANDS: &[Sub] = &[
     sub("LOADAOF", "", (2, ANY), "Loads the append only file again.", process::reload),
     sub("LOG", "<text>", (3, 3), "Writes this to the log.", process::log),
     sub("MALLCTL", "<name> [<value>]", (3, 4), "A number of the allocator.", process::mallctl),
-    sub("MALLCTL-STR", "<name> [<value>]", (3, 4), "A text of the allocator.", process::mallctl_str),
+    sub(
+        "MALLCTL-STR",
+        "<name> [<value>]",
+        (3, 4),
+        "A text of the allocator.",
+        process::mallctl_str,
+    ),
     sub("OBJECT", "<key> [fast]", (3, 4), "How a value is held.", values::object),
     sub("OOM", "", (2, ANY), "Ends the server as if memory ran out.", process::crash),
     sub("PANIC", "", (2, ANY), "Ends the server by a panic.", process::crash),

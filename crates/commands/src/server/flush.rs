@@ -5,13 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use command::declare::{Arg, Category, Flag::*, Group, Lock, flag, integer, one_of, opt};
 use engine::{CmdError, CmdResult, Command, Cx};
 
-const HOW: &[Arg] = &[opt(one_of(
-    "flush-type",
-    &[flag("ASYNC").since("4.0.0"), flag("SYNC").since("6.2.0")],
-))];
+const HOW: &[Arg] =
+    &[opt(one_of("flush-type", &[flag("ASYNC").since("4.0.0"), flag("SYNC").since("6.2.0")]))];
 
-const HISTORY: &[(&str, &str)] =
-    &[("4.0.0", "Takes `ASYNC`."), ("6.2.0", "Takes `SYNC`.")];
+const HISTORY: &[(&str, &str)] = &[("4.0.0", "Takes `ASYNC`."), ("6.2.0", "Takes `SYNC`.")];
 
 pub(super) const FLUSHALL: Command = Command {
     name: "FLUSHALL",

@@ -33,10 +33,7 @@ const USAGE: Command = Command {
     examples: &[
         ("MEMORY USAGE nokey", "(nil)"),
         ("MEMORY USAGE nokey SAMPLES -1", "(error) ERR syntax error"),
-        (
-            "MEMORY USAGE nokey SAMPLES few",
-            "(error) ERR value is not an integer or out of range",
-        ),
+        ("MEMORY USAGE nokey SAMPLES few", "(error) ERR value is not an integer or out of range"),
     ],
     ..sub(usage)
 };
@@ -233,7 +230,8 @@ fn diagnose(symptoms: &Symptoms) -> String {
              too slowly (omem) or send very large commands (qbuf).",
         ),
     ];
-    let found: Vec<_> = findings.iter().filter(|(is_so, _)| *is_so).map(|(_, text)| *text).collect();
+    let found: Vec<_> =
+        findings.iter().filter(|(is_so, _)| *is_so).map(|(_, text)| *text).collect();
     match found.as_slice() {
         [] => "Nothing is unusual about the use of memory.\n".into(),
         found => found.iter().map(|text| format!(" * {text}\n")).collect(),
@@ -268,10 +266,7 @@ const PURGE: Command = Command {
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
     examples: &[
         ("MEMORY PURGE", "OK"),
-        (
-            "MEMORY PURGE now",
-            "(error) ERR wrong number of arguments for 'memory|purge' command",
-        ),
+        ("MEMORY PURGE now", "(error) ERR wrong number of arguments for 'memory|purge' command"),
     ],
     ..sub(purge)
 };

@@ -65,9 +65,11 @@ pub(super) const MEMORY: &[Field] = &[
         s.memory.startup
     }),
     number("used_memory_dataset", "Bytes of data: what is not overhead.", |s| s.dataset()),
-    text_of("used_memory_dataset_perc", "Data in percent of what was added since the start.", |s| {
-        format!("{:.2}%", s.dataset_percent())
-    }),
+    text_of(
+        "used_memory_dataset_perc",
+        "Data in percent of what was added since the start.",
+        |s| format!("{:.2}%", s.dataset_percent()),
+    ),
     number("allocator_allocated", "Bytes the allocator says it handed out.", allocated),
     number("allocator_active", "Bytes of pages that are in use.", active),
     number("allocator_resident", "Bytes of pages the allocator holds resident.", resident),
@@ -97,7 +99,9 @@ pub(super) const MEMORY: &[Field] = &[
     ratio("allocator_frag_ratio", "Pages in use against bytes handed out.", |s| {
         s.allocator_fragmentation().0
     }),
-    text_of("allocator_frag_bytes", "Their difference.", |s| s.allocator_fragmentation().1.to_string()),
+    text_of("allocator_frag_bytes", "Their difference.", |s| {
+        s.allocator_fragmentation().1.to_string()
+    }),
     ratio("allocator_rss_ratio", "Resident pages against pages in use.", |s| s.allocator_rss().0),
     text_of("allocator_rss_bytes", "Their difference.", |s| s.allocator_rss().1.to_string()),
     ratio("rss_overhead_ratio", "The process's memory against the allocator's.", |s| {

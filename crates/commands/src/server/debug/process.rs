@@ -54,9 +54,7 @@ pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
 
 pub(super) fn config_rewrite_force_all(cx: &mut Cx<'_>) -> CmdResult {
     let written = cx.engine.host.rewrite_config_in_full(&cx.engine.config());
-    written.map_err(|why| {
-        CmdError::text(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {why}"))
-    })?;
+    written.map_err(|why| CmdError::text(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {why}")))?;
     accept(cx)
 }
 
