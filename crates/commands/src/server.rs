@@ -1,5 +1,52 @@
-//! To be written.
+//! The server itself: what it is set to, what it says of itself, how it is emptied and stopped.
+//!
+//! ```text
+//!   config    CONFIG GET SET RESETSTAT REWRITE       info      INFO
+//!   memory    MEMORY USAGE STATS DOCTOR …            debug     DEBUG …
+//!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
+//!   status    TIME ROLE LASTSAVE                     lolwut    LOLWUT
+//! ```
+//!
+//! Most of these own the world while they run: they look at all clients and all shards, and nobody
+//! waits for them often.
 
-use engine::Command;
+mod config;
+mod debug;
+mod flush;
+mod info;
+mod lolwut;
+mod memory;
+mod shutdown;
+mod status;
 
-pub const COMMANDS: &[Command] = &[];
+use engine::{CmdError, CmdResult, Command, Cx};
+
+pub const COMMANDS: &[Command] = &[
+    config::CONFIG,
+    flush::DBSIZE,
+    debug::DEBUG,
+    flush::FLUSHALL,
+    flush::FLUSHDB,
+    info::INFO,
+    status::LASTSAVE,
+    lolwut::LOLWUT,
+    memory::MEMORY,
+    status::ROLE,
+    shutdown::SHUTDOWN,
+    flush::SWAPDB,
+    status::TIME,
+];
+
+/// The table finds subcommands; only a call without one, which its arity refuses, could get here.
+fn container(cx: &mut Cx<'_>) -> CmdResult {
+    Err(CmdError::wrong_arity(cx.name()))
+}
+
+/// HELP of whatever container it stands in.
+fn help(cx: &mut Cx<'_>) -> CmdResult {
+    let container = cx.entry.parent.expect("HELP is a subcommand");
+    let lines = command::help::help_lines(cx.engine.table.get(container).decl);
+    cx.reply.array(lines.len());
+    lines.iter().for_each(|line| cx.reply.simple(line));
+    Ok(())
+}

@@ -156,6 +156,14 @@ impl Client {
         }
     }
 
+    /// Whether it is on this machine, for options that say `local`.
+    pub fn is_local(&self) -> bool {
+        match &self.address {
+            Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Address::Unix(_) | Address::None => true,
+        }
+    }
+
     /// Bytes held on behalf of this client.
     pub fn memory(&self) -> usize {
         size_of::<Client>()

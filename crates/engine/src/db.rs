@@ -442,4 +442,13 @@ impl<'a> Db<'a> {
     pub fn displaces_lazily(&self) -> bool {
         self.engine.settings.lazy_server_del.load(Relaxed)
     }
+
+    /// Bytes of the key with all it holds, from `samples` elements (0: all), and of its part of
+    /// the index. Does not count as a use; an expired key is there until someone removes it.
+    pub fn memory_usage(&mut self, key: Key<'_>, samples: usize) -> Option<usize> {
+        let part = self.part(key.hash);
+        let slot = part.find(key)?;
+        let index_bytes = part.table_bytes().div_ceil(part.len());
+        Some(part.record(slot).memory(samples).next_multiple_of(8) + index_bytes)
+    }
 }

@@ -23,8 +23,13 @@ use store::{Gate, Keyspace, PerWorker, Seat};
 
 use crate::clients::Clients;
 use crate::cx::Handler;
+use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
 use crate::stats::{ErrorStats, WorkerStats};
+
+/// The level of Redis that is implemented: HELLO, INFO and LOLWUT say it.
+pub const REDIS_VERSION: &str = "8.0.6";
+pub const OCHRE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the engine cannot do itself, because it is I/O or belongs to the process.
 pub trait Host: Send + Sync {
@@ -38,13 +43,30 @@ pub trait Host: Send + Sync {
     fn apply(&self, changed: &[config::OptId], config: &Config) -> Result<(), String>;
     /// Rewrites the configuration file.
     fn rewrite_config(&self, config: &Config) -> Result<(), String>;
-    /// Facts about the process that INFO prints: (section, field, value).
+    /// Facts about the process that INFO prints: (section, field, value). The fields of
+    /// [`crate::info`] that are read as a fact, and what MEMORY STATS and DOCTOR compute with:
+    ///
+    /// - `server`: `redis_build_id`, `os` (`Linux 6.1.0 x86_64`), `monotonic_clock`,
+    ///   `multiplexing_api`, `process_id`, `process_supervised`, `executable`, `config_file`, and
+    ///   `listener0` … for each listener (`name=tcp,bind=*,port=6379`);
+    /// - `memory`, in bytes: `used_memory_rss`, `allocator_allocated`, `allocator_active`,
+    ///   `allocator_resident`, `allocator_muzzy`, `total_system_memory`; `mem_allocator`
+    ///   (`jemalloc-5.3.0`);
+    /// - `cpu`, in seconds with six decimals: `used_cpu_sys`, `used_cpu_user`, the same two with
+    ///   `_children` and with `_main_thread`.
     fn facts(&self) -> Vec<(&'static str, &'static str, String)>;
-    /// Allocator reports: MEMORY MALLOC-STATS, MEMORY PURGE, DEBUG MALLCTL and its like.
+    /// Asks the allocator: `malloc-stats` (a report), `purge` (returns pages to the system),
+    /// `mallctl NAME [VALUE]` (a number), `mallctl-str NAME [VALUE]` (a text).
     fn allocator(&self, request: &str) -> Result<String, String>;
     /// Begins a shutdown; the event loops end after this batch.
     fn shut_down(&self, how: Shutdown);
-    /// Ends the process at once, for DEBUG SEGFAULT, PANIC, RESTART and so on.
+    /// Rewrites the configuration file with every option in it.
+    fn rewrite_config_in_full(&self, config: &Config) -> Result<(), String> {
+        self.rewrite_config(config)
+    }
+    /// Ends the process at once: `segfault`, `panic`, `assert`, `oom`; or starts it again after so
+    /// many milliseconds: `restart MS` (saving the configuration), `crash-and-recover MS`. Returns
+    /// only if that failed.
     fn crash(&self, how: &str);
 }
 
@@ -73,13 +95,20 @@ pub struct Engine {
     clients_connected: AtomicU64,
     /// Unix milliseconds.
     pub started_ms: i64,
-    pub run_id: Mutex<String>,
+    run_id: String,
     pub stat_reset_ms: AtomicI64,
     pub peak_memory: AtomicU64,
+    /// Bytes in use when the engine was made.
+    pub startup_memory: u64,
+    /// Names the history of changes.
+    replication_id: Mutex<String>,
+    sampler: Mutex<Sampler>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: AtomicBool,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+    pub skip_checksums: AtomicBool,
     pub shutting_down: AtomicBool,
 }
 
@@ -123,17 +152,21 @@ impl Engine {
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
             settings,
+            startup_memory: host.used_memory() as u64,
             host,
             config: Mutex::new(config),
-            run_id: Mutex::new(random.hex(40)),
+            run_id: random.hex(40),
+            replication_id: Mutex::new(random.hex(40)),
             random: Mutex::new(random),
             next_client_id: AtomicU64::new(1),
             clients_connected: AtomicU64::new(0),
             started_ms: now_ms,
             stat_reset_ms: AtomicI64::new(now_ms),
             peak_memory: AtomicU64::new(0),
+            sampler: Mutex::default(),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
+            skip_checksums: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
             table,
         };
@@ -179,5 +212,51 @@ impl Engine {
     /// A counter summed over workers.
     pub fn total(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
         self.stats.iter().map(|s| counter(s)).sum()
+    }
+    /// A random name of this run of the server.
+    pub fn run_id(&self) -> String {
+        self.run_id.clone()
+    }
+
+    pub fn replication_id(&self) -> String {
+        self.replication_id.lock().expect("nobody panics naming a history").clone()
+    }
+
+    /// The changes from here on are another history than a replica may know.
+    pub fn change_replication_id(&self) {
+        let mut random = self.random.lock().expect("nobody panics drawing a number");
+        *self.replication_id.lock().expect("nobody panics naming a history") = random.hex(40);
+    }
+
+    /// Unix time of the last save, or of the start.
+    pub fn last_save_s(&self) -> i64 {
+        self.started_ms / 1000
+    }
+
+    /// To be called ten times a second, by one worker.
+    pub fn tick(&self, now_ms: i64) {
+        self.peak_memory.fetch_max(self.host.used_memory() as u64, Relaxed);
+        let totals = [
+            self.total(|s| s.commands.get()),
+            self.total(|s| s.net_input_bytes.get()),
+            self.total(|s| s.net_output_bytes.get()),
+        ];
+        self.sampler.lock().expect("nobody panics sampling").sample(now_ms, totals);
+    }
+
+    /// What happened in a second, lately.
+    pub fn rate(&self, rate: Rate) -> u64 {
+        self.sampler.lock().expect("nobody panics sampling").per_second(rate)
+    }
+
+    /// CONFIG RESETSTAT. The caller owns the world: the counters have one writer each.
+    pub fn reset_stats(&self, now_ms: i64) {
+        for stats in &self.stats {
+            stats.reset();
+        }
+        self.errors.reset();
+        self.lazyfree.reset();
+        self.sampler.lock().expect("nobody panics sampling").reset();
+        self.stat_reset_ms.store(now_ms, Relaxed);
     }
 }

@@ -80,6 +80,11 @@ fixed! {
     NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
     LOADING = "LOADING Redis is loading the dataset in memory";
     OOM = "OOM command not allowed when used memory > 'maxmemory'.";
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     MAX_CLIENTS = "ERR max number of clients reached";
     PROTECTED_MODE = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
 }
@@ -115,6 +120,15 @@ impl CmdError {
     pub fn unknown_subcommand(container: &str, sub: &[u8]) -> CmdError {
         CmdError::text(format!(
             "ERR unknown subcommand '{}'. Try {} HELP.",
+            Shown(sub, 128),
+            container.to_uppercase()
+        ))
+    }
+
+    /// A subcommand that is no declaration of its own: unknown, or called wrongly.
+    pub fn subcommand_syntax(container: &str, sub: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
             Shown(sub, 128),
             container.to_uppercase()
         ))

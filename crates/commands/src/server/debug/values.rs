@@ -1,0 +1,142 @@
+//! How values and indexes are held.
+
+use engine::{CmdError, CmdResult, Cx};
+use store::eviction_clock::Usage;
+use store::{Collection, Record, StrRef};
+
+use crate::generic::encoding::encoding_name;
+
+pub(super) fn object(cx: &mut Cx<'_>) -> CmdResult {
+    let usage: Usage = cx.db.usage;
+    let engine = cx.engine;
+    let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
+    let line = format!(
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        record.key().as_ptr(),
+        encoding_name(&record, &engine.config()),
+        serialized_bytes(&record),
+        record.usage(),
+        usage.idle_ms(record.usage()) / 1000,
+    );
+    cx.reply.simple(line);
+    Ok(())
+}
+
+/// Bytes of the value in an RDB file, were it not compressed.
+fn serialized_bytes(record: &Record<'_>) -> usize {
+    let length = |n: usize| match n {
+        0..64 => 1,
+        64..16384 => 2,
+        _ => 5,
+    };
+    let text = |len: usize| length(len) + len;
+    match (record.string(), record.collection()) {
+        (Some(StrRef::Int(n)), _) if i8::try_from(n).is_ok() => 2,
+        (Some(StrRef::Int(n)), _) if i16::try_from(n).is_ok() => 3,
+        (Some(StrRef::Int(n)), _) if i32::try_from(n).is_ok() => 5,
+        (Some(string), _) => text(string.len()),
+        (None, Some(Collection::List(list))) => {
+            length(list.len()) + list.iter().map(|e| text(e.len())).sum::<usize>()
+        }
+        (None, Some(Collection::Set(set))) => {
+            length(set.len()) + set.iter().map(|e| text(e.len())).sum::<usize>()
+        }
+        (None, None) => unreachable!("a value is a string or a collection"),
+    }
+}
+
+pub(super) fn sdslen(cx: &mut Cx<'_>) -> CmdResult {
+    let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
+    let Some(StrRef::Bytes(value)) = record.string() else {
+        return Err(CmdError::text("ERR Not an sds encoded string."));
+    };
+    // One allocation holds key and value, so each has only its part of it.
+    let line = format!(
+        "key_sds_len:{0}, key_sds_avail:0, key_zmalloc: {0}, val_sds_len:{1}, val_sds_avail:0, \
+         val_zmalloc: {1}",
+        record.key().len(),
+        value.len(),
+    );
+    cx.reply.simple(line);
+    Ok(())
+}
+
+/// No value is held as a listpack of its own.
+pub(super) fn listpack(cx: &mut Cx<'_>) -> CmdResult {
+    cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
+    Err(CmdError::text("ERR Not a listpack encoded object."))
+}
+
+pub(super) fn quicklist(cx: &mut Cx<'_>) -> CmdResult {
+    cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
+    Err(CmdError::text("ERR Not a quicklist encoded object."))
+}
+
+pub(super) fn htstats(cx: &mut Cx<'_>) -> CmdResult {
+    let index = usize::try_from(cx.int(2)?).ok().filter(|index| *index < cx.db.databases());
+    let index = index.ok_or(CmdError::text("ERR Out of range database"))?;
+    let full = cx.argc() > 3 && cx.is_word(3, "full");
+    let text = cx.db.within(index, |db| {
+        let (mut bytes, mut by_shard) = (0, String::new());
+        for shard in 0..db.shard_count() {
+            let part = db.shard(shard);
+            bytes += part.table_bytes();
+            if full && !part.is_empty() {
+                by_shard.push_str(&format!(" shard {shard}: {:?}\n", part.stats()));
+            }
+        }
+        format!(
+            "[Dictionary HT]\nHash table 0 stats (main hash table):\n table bytes: {bytes}\n \
+             number of elements: {}\n{by_shard}[Expires HT]\n number of elements: {}\n",
+            db.len(),
+            db.expires(),
+        )
+    });
+    cx.reply.verbatim(b"txt", text.as_bytes());
+    Ok(())
+}
+
+pub(super) fn htstats_key(cx: &mut Cx<'_>) -> CmdResult {
+    let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
+    match record.collection() {
+        Some(Collection::Set(set)) => {
+            let text = format!(
+                "Hash table 0 stats (main hash table):\n table size: {}\n number of elements: {}\n",
+                set.capacity(),
+                set.len()
+            );
+            cx.reply.verbatim(b"txt", text.as_bytes());
+            Ok(())
+        }
+        Some(Collection::List(_)) | None => Err(CmdError::text(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Value;
+
+    use super::super::tests::allowing;
+
+    #[test]
+    fn object_tells_encoding_and_size() {
+        let (mut server, mut ann) = allowing();
+        server.reply(&mut ann, "DEBUG POPULATE 1");
+        let Value::Simple(line) = server.reply(&mut ann, "DEBUG OBJECT key:0") else {
+            panic!("DEBUG OBJECT answers a line")
+        };
+        let line = String::from_utf8(line).expect("the line is text");
+        assert!(line.starts_with("Value at:0x"), "{line}");
+        assert!(line.contains(" refcount:1 encoding:embstr serializedlength:8 lru:"), "{line}");
+    }
+
+    #[test]
+    fn htstats_counts_over_all_shards() {
+        let (mut server, mut ann) = allowing();
+        server.reply(&mut ann, "DEBUG POPULATE 1000");
+        let reply = format!("{:?}", server.reply(&mut ann, "DEBUG HTSTATS 0 full"));
+        assert!(reply.contains("number of elements: 1000"), "{reply}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Small facts: TIME, ROLE and LASTSAVE.
+
+use command::declare::{Category, Flag::*, Group, Lock};
+use engine::{CmdResult, Command, Cx};
+
+pub(super) const TIME: Command = Command {
+    name: "TIME",
+    group: Group::Server,
+    since: "2.6.0",
+    summary: "Tells the server's clock: unix seconds, and microseconds of the present second.",
+    complexity: "O(1)",
+    flags: &[Loading, Stale, Fast],
+    lock: Some(Lock::Local),
+    tips: &["nondeterministic_output"],
+    examples: &[("TIME now", "(error) ERR wrong number of arguments for 'time' command")],
+    ..Command::base(time)
+};
+
+fn time(cx: &mut Cx<'_>) -> CmdResult {
+    let now_us = base::clock::unix_us();
+    cx.reply.array(2);
+    cx.reply.bulk_integer(now_us / 1_000_000);
+    cx.reply.bulk_integer(now_us % 1_000_000);
+    Ok(())
+}
+
+pub(super) const ROLE: Command = Command {
+    name: "ROLE",
+    group: Group::Server,
+    since: "2.8.12",
+    summary: "Tells whether the server is a primary or a replica, of whom, and how far.",
+    complexity: "O(1)",
+    flags: &[NoScript, Loading, Stale, Fast],
+    categories: &[Category::Admin, Category::Dangerous],
+    lock: Some(Lock::Local),
+    examples: &[
+        ("ROLE", "1) \"master\"\n2) (integer) 0\n3) (empty array)"),
+        ("ROLE now", "(error) ERR wrong number of arguments for 'role' command"),
+    ],
+    ..Command::base(role)
+};
+
+fn role(cx: &mut Cx<'_>) -> CmdResult {
+    cx.reply.array(3);
+    cx.reply.bulk(b"master");
+    cx.reply.integer(0);
+    cx.reply.array(0);
+    Ok(())
+}
+
+pub(super) const LASTSAVE: Command = Command {
+    name: "LASTSAVE",
+    group: Group::Server,
+    since: "1.0.0",
+    summary: "Tells the unix time of the last save; before the first, of the start.",
+    complexity: "O(1)",
+    flags: &[Loading, Stale, Fast],
+    categories: &[Category::Admin, Category::Dangerous],
+    lock: Some(Lock::Local),
+    tips: &["nondeterministic_output"],
+    examples: &[("LASTSAVE now", "(error) ERR wrong number of arguments for 'lastsave' command")],
+    ..Command::base(lastsave)
+};
+
+fn lastsave(cx: &mut Cx<'_>) -> CmdResult {
+    cx.reply.integer(cx.engine.last_save_s());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use resp::Value;
+    use testkit::TestServer;
+
+    #[test]
+    fn time_is_the_clock_in_two_parts() {
+        let mut server = TestServer::new(1);
+        let mut ann = server.connect();
+        let before_s = base::clock::unix_us() / 1_000_000;
+        let Value::Array(parts) = server.reply(&mut ann, "TIME") else { panic!("no array") };
+        let number = |i: usize| match &parts[i] {
+            Value::Bulk(text) => base::number::parse_i64(text).expect("a number"),
+            other => panic!("{other:?}"),
+        };
+        assert!((before_s..before_s + 60).contains(&number(0)));
+        assert!((0..1_000_000).contains(&number(1)));
+    }
+
+    #[test]
+    fn before_the_first_save_lastsave_is_the_start() {
+        let mut server = TestServer::new(1);
+        let mut ann = server.connect();
+        let started_s = server.engine.started_ms / 1000;
+        assert_eq!(server.reply(&mut ann, "LASTSAVE"), Value::Integer(started_s));
+    }
+}

@@ -1,0 +1,160 @@
+//! INFO persistence, stats, replication and cluster.
+
+use config::id;
+
+use super::seen::Seen;
+use super::{Field, fixed, number, ratio, text_of};
+use crate::sampler::Rate;
+
+pub(super) const PERSISTENCE: &[Field] = &[
+    fixed("loading", "Whether a data set is being loaded.", "0"),
+    fixed("async_loading", "Whether one is loaded while the old one is served.", "0"),
+    fixed("current_cow_peak", "Most bytes copied for the save under way.", "0"),
+    fixed("current_cow_size", "Bytes copied for the save under way.", "0"),
+    fixed("current_cow_size_age", "Age of that figure in seconds.", "0"),
+    fixed("current_fork_perc", "Percent done of the save under way.", "0.00"),
+    fixed("current_save_keys_processed", "Keys done of the save under way.", "0"),
+    fixed("current_save_keys_total", "Keys of the save under way.", "0"),
+    number("rdb_changes_since_last_save", "Changes since the last save.", |s| {
+        s.total(|w| w.dirty.get())
+    }),
+    fixed("rdb_bgsave_in_progress", "Whether a background save is under way.", "0"),
+    number("rdb_last_save_time", "Unix time of the last save, or of the start.", |s| {
+        s.engine.last_save_s() as u64
+    }),
+    fixed("rdb_last_bgsave_status", "How the last background save ended.", "ok"),
+    fixed("rdb_last_bgsave_time_sec", "Seconds the last one took; -1: none yet.", "-1"),
+    fixed("rdb_current_bgsave_time_sec", "Seconds the present one takes; -1: none.", "-1"),
+    fixed("rdb_saves", "Saves since the start.", "0"),
+    fixed("rdb_last_cow_size", "Bytes copied for the last save.", "0"),
+    fixed("rdb_last_load_keys_expired", "Keys left out at the last load: expired.", "0"),
+    fixed("rdb_last_load_keys_loaded", "Keys read at the last load.", "0"),
+    fixed("aof_enabled", "Whether the append only file is written.", "0"),
+    fixed("aof_rewrite_in_progress", "Whether a rewrite is under way.", "0"),
+    fixed("aof_rewrite_scheduled", "Whether a rewrite waits for a save to end.", "0"),
+    fixed("aof_last_rewrite_time_sec", "Seconds the last rewrite took; -1: none yet.", "-1"),
+    fixed("aof_current_rewrite_time_sec", "Seconds the present one takes; -1: none.", "-1"),
+    fixed("aof_last_bgrewrite_status", "How the last rewrite ended.", "ok"),
+    fixed("aof_rewrites", "Rewrites since the start.", "0"),
+    fixed("aof_rewrites_consecutive_failures", "Rewrites that failed in a row.", "0"),
+    fixed("aof_last_write_status", "How the last write to the file ended.", "ok"),
+    fixed("aof_last_cow_size", "Bytes copied for the last rewrite.", "0"),
+    fixed("module_fork_in_progress", "Whether a module forked.", "0"),
+    fixed("module_fork_last_cow_size", "Bytes copied for a module's fork.", "0"),
+];
+
+/// Kilobytes in a second.
+fn kbps(seen: &Seen<'_>, rate: Rate) -> f64 {
+    seen.engine.rate(rate) as f64 / 1024.0
+}
+
+pub(super) const STATS: &[Field] = &[
+    number("total_connections_received", "Connections accepted.", |s| {
+        s.total(|w| w.connections_received.get())
+    }),
+    number("total_commands_processed", "Commands run.", |s| s.total(|w| w.commands.get())),
+    number("instantaneous_ops_per_sec", "Commands in a second, now.", |s| {
+        s.engine.rate(Rate::Commands)
+    }),
+    number("total_net_input_bytes", "Bytes read from clients.", |s| {
+        s.total(|w| w.net_input_bytes.get())
+    }),
+    number("total_net_output_bytes", "Bytes written to clients.", |s| {
+        s.total(|w| w.net_output_bytes.get())
+    }),
+    fixed("total_net_repl_input_bytes", "Bytes read from the primary.", "0"),
+    fixed("total_net_repl_output_bytes", "Bytes written to replicas.", "0"),
+    ratio("instantaneous_input_kbps", "Kilobytes read in a second, now.", |s| {
+        kbps(s, Rate::InputBytes)
+    }),
+    ratio("instantaneous_output_kbps", "Kilobytes written in a second, now.", |s| {
+        kbps(s, Rate::OutputBytes)
+    }),
+    fixed("instantaneous_input_repl_kbps", "Kilobytes from the primary in a second.", "0.00"),
+    fixed("instantaneous_output_repl_kbps", "Kilobytes to replicas in a second.", "0.00"),
+    number("rejected_connections", "Connections refused because of `maxclients`.", |s| {
+        s.total(|w| w.connections_rejected.get())
+    }),
+    fixed("sync_full", "Full syncs given to replicas.", "0"),
+    fixed("sync_partial_ok", "Partial syncs given.", "0"),
+    fixed("sync_partial_err", "Partial syncs refused.", "0"),
+    fixed("expired_subkeys", "Fields of hashes that expired.", "0"),
+    number("expired_keys", "Keys that expired.", |s| s.total(|w| w.expired_keys.get())),
+    fixed("expired_stale_perc", "Keys estimated due but present; none stay.", "0.00"),
+    fixed("expired_time_cap_reached_count", "Expire cycles that ran out of time.", "0"),
+    fixed("expire_cycle_cpu_milliseconds", "Time spent in expire cycles.", "0"),
+    number("evicted_keys", "Keys evicted because of `maxmemory`.", |s| {
+        s.total(|w| w.evicted_keys.get())
+    }),
+    fixed("evicted_clients", "Clients closed because of `maxmemory-clients`.", "0"),
+    fixed("evicted_scripts", "Scripts evicted from the cache.", "0"),
+    fixed("total_eviction_exceeded_time", "Milliseconds above `maxmemory`.", "0"),
+    fixed("current_eviction_exceeded_time", "Milliseconds above it now.", "0"),
+    number("keyspace_hits", "Lookups that found their key.", |s| {
+        s.total(|w| w.keyspace_hits.get())
+    }),
+    number("keyspace_misses", "Lookups that did not.", |s| s.total(|w| w.keyspace_misses.get())),
+    fixed("pubsub_channels", "Channels with a subscriber.", "0"),
+    fixed("pubsub_patterns", "Patterns with a subscriber.", "0"),
+    fixed("pubsubshard_channels", "Shard channels with a subscriber.", "0"),
+    fixed("latest_fork_usec", "Duration of the last fork; there are none.", "0"),
+    fixed("total_forks", "Forks; there are none.", "0"),
+    fixed("migrate_cached_sockets", "Sockets kept open for MIGRATE.", "0"),
+    fixed("slave_expires_tracked_keys", "Keys with an expiry written on a replica.", "0"),
+    fixed("active_defrag_hits", "Values moved by defragmentation.", "0"),
+    fixed("active_defrag_misses", "Values it looked at and left.", "0"),
+    fixed("active_defrag_key_hits", "Keys moved by defragmentation.", "0"),
+    fixed("active_defrag_key_misses", "Keys it looked at and left.", "0"),
+    fixed("total_active_defrag_time", "Milliseconds of defragmentation.", "0"),
+    fixed("current_active_defrag_time", "Milliseconds of the present round.", "0"),
+    fixed("tracking_total_keys", "Keys that are tracked.", "0"),
+    fixed("tracking_total_items", "Pairs of tracked key and client.", "0"),
+    fixed("tracking_total_prefixes", "Prefixes that are tracked.", "0"),
+    fixed("unexpected_error_replies", "Errors answered to a primary.", "0"),
+    number("total_error_replies", "Errors answered.", |s| s.engine.errors.total()),
+    fixed("dump_payload_sanitizations", "Payloads validated in depth: all, uncounted.", "0"),
+    number("total_reads_processed", "Reads from sockets.", |s| s.total(|w| w.reads.get())),
+    number("total_writes_processed", "Writes to sockets.", |s| s.total(|w| w.writes.get())),
+    fixed("io_threaded_reads_processed", "Reads by helper threads; workers read.", "0"),
+    fixed("io_threaded_writes_processed", "Writes by helper threads; workers write.", "0"),
+    number("client_query_buffer_limit_disconnections", "Clients closed for their input.", |s| {
+        s.total(|w| w.query_buffer_limit_closed.get())
+    }),
+    number("client_output_buffer_limit_disconnections", "Clients closed for their output.", |s| {
+        s.total(|w| w.output_buffer_limit_closed.get())
+    }),
+    fixed("reply_buffer_shrinks", "Reply buffers made smaller; uncounted.", "0"),
+    fixed("reply_buffer_expands", "Reply buffers made larger; uncounted.", "0"),
+    fixed("eventloop_cycles", "Turns of the event loops; uncounted.", "0"),
+    fixed("eventloop_duration_sum", "Microseconds of those turns.", "0"),
+    fixed("eventloop_duration_cmd_sum", "Microseconds of commands in them.", "0"),
+    fixed("instantaneous_eventloop_cycles_per_sec", "Turns in a second.", "0"),
+    fixed("instantaneous_eventloop_duration_usec", "Microseconds of a turn.", "0"),
+    fixed("acl_access_denied_auth", "Logins refused.", "0"),
+    fixed("acl_access_denied_cmd", "Commands refused by ACL.", "0"),
+    fixed("acl_access_denied_key", "Keys refused by ACL.", "0"),
+    fixed("acl_access_denied_channel", "Channels refused by ACL.", "0"),
+];
+
+pub(super) const REPLICATION: &[Field] = &[
+    fixed("role", "Master, or slave of another server.", "master"),
+    fixed("connected_slaves", "Replicas connected.", "0"),
+    fixed("master_failover_state", "What FAILOVER is doing.", "no-failover"),
+    text_of("master_replid", "Name of this history of changes.", |s| s.engine.replication_id()),
+    fixed(
+        "master_replid2",
+        "Name of the history before a failover.",
+        "0000000000000000000000000000000000000000",
+    ),
+    fixed("master_repl_offset", "Bytes of that history.", "0"),
+    fixed("second_repl_offset", "Where the history before ended.", "-1"),
+    fixed("repl_backlog_active", "Whether a backlog is kept.", "0"),
+    text_of("repl_backlog_size", "Option `repl-backlog-size`, in bytes.", |s| {
+        s.config.int(id::REPL_BACKLOG_SIZE).to_string()
+    }),
+    fixed("repl_backlog_first_byte_offset", "Where the backlog begins.", "0"),
+    fixed("repl_backlog_histlen", "Bytes in the backlog.", "0"),
+];
+
+pub(super) const CLUSTER: &[Field] =
+    &[fixed("cluster_enabled", "Whether this is a node of a cluster.", "0")];

@@ -1,0 +1,161 @@
+//! What the fields of INFO may look at: gathered once, so that they agree with each other.
+
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering::Relaxed;
+
+use config::Config;
+
+use crate::cx::Cx;
+use crate::engine::Engine;
+use crate::stats::WorkerStats;
+
+/// Keys looked at for the average TTL of a database: some tens of microseconds.
+const TTL_DRAWS: usize = 64;
+
+pub struct Seen<'a> {
+    pub engine: &'a Engine,
+    pub now_ms: i64,
+    pub config: MutexGuard<'a, Config>,
+    /// Section, field, value, from the host.
+    pub facts: Vec<(&'static str, &'static str, String)>,
+    pub memory: MemorySeen,
+    pub clients: ClientsSeen,
+    /// By number; empty ones included.
+    pub dbs: Vec<DbSeen>,
+}
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemorySeen {
+    /// What the allocator has handed out.
+    pub used: u64,
+    pub peak: u64,
+    /// `used` when the server had started.
+    pub startup: u64,
+    /// The tables that find the records.
+    pub index: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ClientsSeen {
+    /// Connections of each worker.
+    pub of_worker: Vec<usize>,
+    pub bytes: u64,
+    pub input_bytes_max: u64,
+    pub output_bytes_max: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DbSeen {
+    pub keys: u64,
+    pub expires: u64,
+    /// An estimate; 0 if no key with an expiry was met.
+    pub avg_ttl_ms: u64,
+    pub index_bytes: u64,
+}
+
+impl<'a> Seen<'a> {
+    /// Looks at everything once. The command must hold the world.
+    pub fn gather(cx: &mut Cx<'a>) -> Seen<'a> {
+        let engine = cx.engine;
+        let now_ms = base::clock::unix_ms();
+        let clients = see_clients(cx);
+        let dbs: Vec<DbSeen> = (0..cx.db.databases()).map(|db| see_db(cx, db)).collect();
+        let used = engine.host.used_memory() as u64;
+        let memory = MemorySeen {
+            used,
+            peak: engine.peak_memory.fetch_max(used, Relaxed).max(used),
+            startup: engine.startup_memory,
+            index: dbs.iter().map(|db| db.index_bytes).sum(),
+        };
+        let (config, facts) = (engine.config(), engine.host.facts());
+        Seen { engine, now_ms, config, facts, memory, clients, dbs }
+    }
+
+    /// What the host says of a field.
+    pub fn fact(&self, field: &str) -> Option<&str> {
+        self.facts.iter().find(|(_, name, _)| *name == field).map(|(.., value)| value.as_str())
+    }
+
+    /// A fact that is a number; 0 if the host does not know it.
+    pub fn fact_number(&self, field: &str) -> u64 {
+        self.fact(field).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    pub fn total(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
+        self.engine.total(counter)
+    }
+
+    pub fn keys(&self) -> u64 {
+        self.dbs.iter().map(|db| db.keys).sum()
+    }
+
+    pub fn uptime_s(&self) -> u64 {
+        ((self.now_ms - self.engine.started_ms) / 1000).max(0) as u64
+    }
+
+    /// Bytes that are not data: the server itself, the index, the clients' buffers.
+    pub fn overhead(&self) -> u64 {
+        self.memory.startup + self.memory.index + self.clients.bytes
+    }
+
+    pub fn dataset(&self) -> u64 {
+        self.memory.used.saturating_sub(self.overhead())
+    }
+
+    /// Percent of what was allocated since the start that is data.
+    pub fn dataset_percent(&self) -> f64 {
+        let since_start = self.memory.used.saturating_sub(self.memory.startup);
+        100.0 * quotient(self.dataset(), since_start).min(1.0)
+    }
+
+    pub fn peak_percent(&self) -> f64 {
+        100.0 * quotient(self.memory.used, self.memory.peak)
+    }
+}
+
+/// `a / b`; 0 where there is nothing to compare with.
+pub(super) fn quotient(a: u64, b: u64) -> f64 {
+    if b == 0 { 0.0 } else { a as f64 / b as f64 }
+}
+
+fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
+    // The own client is out of its table while it runs a command.
+    let mut seen = ClientsSeen {
+        of_worker: Vec::new(),
+        bytes: cx.client.memory() as u64,
+        input_bytes_max: cx.client.input.capacity() as u64,
+        output_bytes_max: cx.client.output.len() as u64,
+    };
+    let world = cx.world.as_mut().expect("commands that look at all clients hold the world");
+    for clients in cx.engine.clients.all(world) {
+        seen.of_worker.push(clients.len());
+        for (_, client) in clients.iter_mut() {
+            seen.bytes += client.memory() as u64;
+            seen.input_bytes_max = seen.input_bytes_max.max(client.input.capacity() as u64);
+            seen.output_bytes_max = seen.output_bytes_max.max(client.output.len() as u64);
+        }
+    }
+    seen
+}
+
+fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
+    cx.db.within(db, |db| {
+        let keys = db.len() as u64;
+        if keys == 0 {
+            return DbSeen::default();
+        }
+        let expires = db.expires() as u64;
+        let index_bytes = (0..db.shard_count()).map(|s| db.shard(s).table_bytes() as u64).sum();
+        let (mut met, mut sum_ms) = (0, 0);
+        let draws = if expires == 0 { 0 } else { TTL_DRAWS };
+        for _ in 0..draws {
+            if let Some((_, Some(at_ms))) = db.random_key() {
+                met += 1;
+                sum_ms += (at_ms - db.now_ms()).max(0) as u64;
+            }
+        }
+        let avg_ttl_ms = if met == 0 { 0 } else { sum_ms / met };
+        DbSeen { keys, expires, avg_ttl_ms, index_bytes }
+    })
+}
