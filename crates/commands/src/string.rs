@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   get        GET GETDEL GETEX DIGEST              condition   NX XX IFEQ IFNE IFDEQ IFDNE
-//!   set        SET SETNX SETEX PSETEX GETSET        expire      EX PX EXAT PXAT KEEPTTL PERSIST
+//!   set        SET                                  expire      EX PX EXAT PXAT KEEPTTL PERSIST
+//!   older      SETNX SETEX PSETEX GETSET            amount      i64, long double
 //!   delete     DELEX DELIFEQ
 //!   multi      MGET MSET MSETNX MSETEX
 //!   counters   INCR DECR INCRBY DECRBY INCRBYFLOAT
@@ -14,6 +15,7 @@
 //! A value that is the canonical text of a 64-bit integer is held as that integer, and nobody can
 //! tell but by OBJECT ENCODING: every command here reads and compares its text.
 
+mod amount;
 mod condition;
 mod counters;
 mod delete;
@@ -22,6 +24,7 @@ mod get;
 mod increx;
 mod lcs;
 mod multi;
+mod older;
 mod range;
 mod set;
 #[cfg(test)]
@@ -34,10 +37,10 @@ pub const COMMANDS: &[Command] = &[
     set::SET,
     get::GETDEL,
     get::GETEX,
-    set::GETSET,
-    set::SETNX,
-    set::SETEX,
-    set::PSETEX,
+    older::GETSET,
+    older::SETNX,
+    older::SETEX,
+    older::PSETEX,
     multi::MGET,
     multi::MSET,
     multi::MSETNX,

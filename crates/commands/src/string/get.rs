@@ -121,7 +121,7 @@ fn getex(cx: &mut Cx<'_>) -> CmdResult {
             let ms = ms.to_string();
             cx.propagate(&[b"PEXPIREAT", key.bytes, ms.as_bytes()]);
         }
-        (Ttl::ByWord, None) if cx.db.look(key).is_some_and(|record| record.has_expire()) => {
+        (Ttl::ByWord, None) if cx.db.peek(key).is_some_and(|record| record.has_expire()) => {
             cx.db.set_expire(key, None);
             cx.db.changed(key, Class::Generic, "persist", 1);
             cx.propagate(&[b"PERSIST", key.bytes]);
