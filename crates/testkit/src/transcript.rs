@@ -91,8 +91,7 @@ pub fn check_repeated(calls: &[&str], expected: &[&str]) {
 
 fn are_like(expected: &[&str], printed: &[&str]) -> bool {
     let is_like = |want: &str, got: &str| {
-        want == got
-            || want.contains('*') && glob_match(want.as_bytes(), got.as_bytes(), false)
+        want == got || want.contains('*') && glob_match(want.as_bytes(), got.as_bytes(), false)
     };
     expected.len() == printed.len()
         && expected.iter().zip(printed).all(|(want, got)| is_like(want, got))

@@ -112,3 +112,127 @@ fn move_key(cx: &mut Cx<'_>) -> CmdResult {
     cx.reply.integer(moves.into());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::TestServer;
+    use testkit::transcript::{check, check_on, repeated, repeated_on};
+
+    #[test]
+    fn copy_takes_value_and_expiry_along() {
+        check(
+            "> SET a 1 PXAT 33177117420123
+             OK
+             > COPY a b
+             (integer) 1
+             > PEXPIRETIME b
+             (integer) 33177117420123
+             > SET a 2
+             OK
+             > GET b
+             \"1\"
+             @list l
+             > COPY l b
+             (integer) 0
+             > COPY l b replace
+             (integer) 1
+             > TYPE b
+             list
+             > TYPE l
+             list
+             > PEXPIRETIME b
+             (integer) -1",
+        );
+    }
+
+    #[test]
+    fn copy_reaches_another_database() {
+        let mut server = TestServer::new(1);
+        let (mut here, mut there) = (server.connect(), server.connect());
+        there.client.db = 9;
+        check_on(
+            &mut server,
+            &mut here,
+            "> SET a 1
+             OK
+             > COPY a a DB 9
+             (integer) 1
+             > COPY a a DB 9
+             (integer) 0
+             > SET a 2
+             OK
+             > COPY a a REPLACE DB 9
+             (integer) 1",
+        );
+        check_on(&mut server, &mut there, "> GET a\n\"2\"");
+    }
+
+    #[test]
+    fn copy_reads_all_its_words_before_it_looks() {
+        check(
+            "> COPY nokey b DB
+             (error) ERR syntax error
+             > COPY nokey b AB
+             (error) ERR syntax error
+             > COPY nokey b DB x
+             (error) ERR value is not an integer or out of range
+             > COPY nokey b DB 3000000000
+             (error) ERR value is out of range, value must between -2147483648 and 2147483647
+             > COPY nokey nokey DB 0
+             (error) ERR source and destination objects are the same",
+        );
+    }
+
+    #[test]
+    fn a_copy_is_repeated_as_it_came() {
+        assert_eq!(
+            repeated(&["SET a 1", "COPY a b DB 3", "COPY a b DB 3", "MOVE a 3", "COPY a b"]),
+            ["SELECT 0", "SET a 1", "COPY a b DB 3", "MOVE a 3"]
+        );
+    }
+
+    #[test]
+    fn move_takes_value_and_expiry_along() {
+        let mut server = TestServer::new(1);
+        let (mut here, mut there) = (server.connect(), server.connect());
+        there.client.db = 9;
+        check_on(
+            &mut server,
+            &mut here,
+            "> SET a 1 PXAT 33177117420123
+             OK
+             > MOVE a 9
+             (integer) 1
+             > EXISTS a
+             (integer) 0
+             > SET a 2
+             OK
+             > MOVE a 9
+             (integer) 0
+             > GET a
+             \"2\"",
+        );
+        check_on(
+            &mut server,
+            &mut there,
+            "> GET a\n\"1\"\n> PEXPIRETIME a\n(integer) 33177117420123",
+        );
+    }
+
+    #[test]
+    fn a_key_that_expired_in_the_other_database_is_deleted_there() {
+        let mut server = TestServer::new(1);
+        let (mut here, mut there) = (server.connect(), server.connect());
+        there.client.db = 9;
+        server.reply(&mut there, "SET a old");
+        super::super::tests::make_due(&mut server, &mut there, "a");
+        server.reply(&mut here, "SET a new");
+        let repeated = repeated_on(&mut server, &mut here, &["MOVE a 9", "SET b 1"]);
+        assert_eq!(
+            repeated,
+            ["SELECT 9", "MULTI", "DEL a", "SELECT 0", "MOVE a 9", "EXEC", "SET b 1"]
+                .map(str::to_owned)
+        );
+        assert_eq!(server.engine.total(|s| s.expired_keys.get()), 1);
+    }
+}

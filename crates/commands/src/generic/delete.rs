@@ -112,3 +112,58 @@ fn touch(cx: &mut Cx<'_>) -> CmdResult {
     cx.reply.integer(found as i64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::TestServer;
+    use testkit::transcript::{check, check_on, repeated};
+
+    use crate::generic::tests::make_due;
+
+    #[test]
+    fn a_key_named_twice_is_deleted_once() {
+        check(
+            "> SET a 1
+             OK
+             @list l
+             > EXISTS a a l nokey
+             (integer) 3
+             > TOUCH a a l nokey
+             (integer) 3
+             > UNLINK a a l nokey
+             (integer) 2
+             > EXISTS a l
+             (integer) 0",
+        );
+    }
+
+    #[test]
+    fn a_deletion_of_nothing_is_not_repeated() {
+        assert_eq!(
+            repeated(&["DEL a", "SET a 1", "DEL a b", "UNLINK a"]),
+            ["SELECT 0", "SET a 1", "DEL a b"]
+        );
+    }
+
+    #[test]
+    fn an_expired_key_is_not_there_to_be_deleted() {
+        let mut server = TestServer::new(1);
+        let mut session = server.connect();
+        server.reply(&mut session, "SET a 1");
+        make_due(&mut server, &mut session, "a");
+        check_on(&mut server, &mut session, "> DEL a\n(integer) 0");
+        assert_eq!(server.engine.total(|s| s.expired_keys.get()), 1);
+    }
+
+    #[test]
+    fn keys_of_many_shards_are_deleted_together() {
+        let mut server = TestServer::new(4);
+        let mut session = server.connect();
+        let names: Vec<String> = (0..50).map(|i| format!("key:{i}")).collect();
+        for name in &names {
+            server.reply(&mut session, &format!("SET {name} 1"));
+        }
+        let call = format!("DEL {}", names.join(" "));
+        assert_eq!(server.reply(&mut session, &call), resp::Value::Integer(50));
+    }
+}

@@ -222,3 +222,111 @@ fn persist(cx: &mut Cx<'_>) -> CmdResult {
     cx.reply.integer(expires.into());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::transcript::{check, check_repeated};
+
+    #[test]
+    fn conditions_compare_with_the_expiry_there_is() {
+        check(
+            "> SET k v
+             OK
+             > PEXPIREAT k 33177117420000 XX
+             (integer) 0
+             > PEXPIREAT k 33177117420000 GT
+             (integer) 0
+             > PEXPIREAT k 33177117420000 LT
+             (integer) 1
+             > PEXPIREAT k 33177117420000 LT
+             (integer) 0
+             > PEXPIREAT k 33177117420000 GT
+             (integer) 0
+             > PEXPIREAT k 33177117420001 NX
+             (integer) 0
+             > PEXPIREAT k 33177117420001 XX GT
+             (integer) 1
+             > PEXPIREAT k 33177117420000 xx lt
+             (integer) 1
+             > PEXPIREAT k 33177117420000 NX NX
+             (integer) 0
+             > PEXPIRETIME k
+             (integer) 33177117420000",
+        );
+    }
+
+    #[test]
+    fn words_are_read_before_the_time_and_the_time_before_the_key() {
+        check(
+            "> EXPIRE nokey x AB
+             (error) ERR Unsupported option AB
+             > EXPIRE nokey x
+             (error) ERR value is not an integer or out of range
+             > EXPIRE nokey 10 NX GT
+             (error) ERR NX and XX, GT or LT options at the same time are not compatible
+             > EXPIRE nokey 10
+             (integer) 0",
+        );
+    }
+
+    #[test]
+    fn a_time_beyond_64_bits_is_refused() {
+        check(
+            "> SET k v
+             OK
+             > EXPIRE k 9223372036854776
+             (error) ERR invalid expire time in 'expire' command
+             > EXPIRE k -9223372036854776
+             (error) ERR invalid expire time in 'expire' command
+             > EXPIREAT k 9223372036854776
+             (error) ERR invalid expire time in 'expireat' command
+             > PEXPIRE k 9223372036854775807
+             (error) ERR invalid expire time in 'pexpire' command
+             > TTL k
+             (integer) -1
+             > PEXPIREAT k 9223372036854775807
+             (integer) 1
+             > PEXPIRETIME k
+             (integer) 9223372036854775807
+             > PEXPIRE k -9223372036854775808
+             (integer) 1
+             > EXISTS k
+             (integer) 0",
+        );
+    }
+
+    #[test]
+    fn an_expiry_is_repeated_in_absolute_time() {
+        check_repeated(
+            &["SET k v", "EXPIRE k 100", "PEXPIRE k 200000 GT", "EXPIREAT k 33177117420 NX"],
+            &["SELECT 0", "SET k v", "PEXPIREAT k ??*", "PEXPIREAT k ??*"],
+        );
+        check_repeated(
+            &["SET k v", "EXPIREAT k 33177117420", "PERSIST k", "PERSIST k"],
+            &["SELECT 0", "SET k v", "PEXPIREAT k 33177117420000", "PERSIST k"],
+        );
+    }
+
+    #[test]
+    fn a_time_that_has_come_deletes_the_key_and_is_repeated_as_that() {
+        check_repeated(
+            &["SET k v", "EXPIRE k 0", "SET k v", "PEXPIREAT k 1 LT", "EXPIRE k -1"],
+            &["SELECT 0", "SET k v", "DEL k", "SET k v", "DEL k"],
+        );
+    }
+
+    #[test]
+    fn any_type_can_expire() {
+        check(
+            "@list l
+             > EXPIRE l 100
+             (integer) 1
+             > TTL l
+             (integer) 100
+             > PERSIST l
+             (integer) 1
+             > TYPE l
+             list",
+        );
+    }
+}

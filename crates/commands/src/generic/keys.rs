@@ -99,3 +99,86 @@ fn randomkey(cx: &mut Cx<'_>) -> CmdResult {
     cx.reply.null();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use resp::Value;
+    use testkit::transcript::{check, check_on};
+    use testkit::{Session, TestServer};
+
+    use crate::generic::tests::{make_due, texts};
+
+    fn keys(server: &mut TestServer, session: &mut Session, pattern: &str) -> Vec<String> {
+        let mut keys = texts(&server.call(session, &[b"KEYS", pattern.as_bytes()]));
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn keys_are_found_in_all_shards_and_in_this_database_only() {
+        for workers in [1, 4] {
+            let mut server = TestServer::new(workers);
+            let (mut session, mut other) = (server.connect(), server.connect());
+            other.client.db = 1;
+            server.reply(&mut other, "SET elsewhere 1");
+            for key in ["key_x", "key_y", "key_z", "foo_a", "foo_b", "foo_c", "\"\""] {
+                server.reply(&mut session, &format!("SET {key} hello"));
+            }
+            let mut found = |pattern| keys(&mut server, &mut session, pattern);
+            assert_eq!(found("foo*"), ["foo_a", "foo_b", "foo_c"]);
+            assert_eq!(found("[fk]*_[a-x]").len(), 4);
+            assert_eq!(found("*").len(), 7, "the empty name too");
+            assert_eq!(found("foo_a"), ["foo_a"]);
+            assert_eq!(found("foo"), [""; 0]);
+            assert_eq!(found(r"foo\_a"), ["foo_a"]);
+            assert_eq!(found(""), [""]);
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_is_answered_at_once() {
+        let mut server = TestServer::new(1);
+        let mut session = server.connect();
+        let name = "a".repeat(30_000);
+        server.call(&mut session, &[b"SET", name.as_bytes(), b"1"]);
+        let pattern = format!("{}b", "a*".repeat(500));
+        assert!(keys(&mut server, &mut session, &pattern).is_empty());
+    }
+
+    #[test]
+    fn an_expired_key_is_neither_listed_nor_drawn() {
+        let mut server = TestServer::new(4);
+        let mut session = server.connect();
+        for i in 0..20 {
+            let name = format!("due:{i}");
+            server.reply(&mut session, &format!("SET {name} 1"));
+            make_due(&mut server, &mut session, &name);
+        }
+        assert!(keys(&mut server, &mut session, "*").is_empty());
+        assert!(keys(&mut server, &mut session, "due:1").is_empty());
+        check_on(&mut server, &mut session, "> SET live 1\nOK\n> RANDOMKEY\n\"live\"\n");
+        check_on(&mut server, &mut session, "> DEL live\n(integer) 1\n> RANDOMKEY\n(nil)\n");
+        assert_eq!(server.engine.total(|s| s.expired_keys.get()), 20);
+    }
+
+    #[test]
+    fn every_key_is_drawn_sooner_or_later() {
+        for workers in [1, 4] {
+            let mut server = TestServer::new(workers);
+            let mut session = server.connect();
+            for name in ["foo", "bar", "baz"] {
+                server.reply(&mut session, &format!("SET {name} 1"));
+            }
+            let mut drawn: Vec<Value> =
+                (0..200).map(|_| server.reply(&mut session, "RANDOMKEY")).collect();
+            drawn.sort_by_key(|name| name.text().map(|text| text.into_owned()));
+            drawn.dedup();
+            assert_eq!(drawn.len(), 3);
+        }
+    }
+
+    #[test]
+    fn an_empty_database_has_no_random_key() {
+        check("> RANDOMKEY\n(nil)");
+    }
+}

@@ -195,3 +195,106 @@ fn integer_or_null(cx: &mut Cx<'_>, number: Option<i64>) -> CmdResult {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::TestServer;
+    use testkit::transcript::{check, check_on};
+
+    fn with_option(name: &str, value: &str) -> TestServer {
+        let mut config = Config::new(&config::Host { cores: 1, dir: "/".into() });
+        let by = config::SetBy { is_local: true, is_loading: false };
+        let plan = config.plan_set(&[(name.as_bytes(), value.as_bytes())], by);
+        let Ok(plan) = plan else { panic!("{name} {value} is refused") };
+        config.commit(plan);
+        TestServer::with_config(1, config)
+    }
+
+    use super::*;
+
+    #[test]
+    fn strings_are_int_embstr_or_raw() {
+        check(&format!(
+            "> SET k 12345
+             OK
+             > OBJECT ENCODING k
+             \"int\"
+             > SET k 012345
+             OK
+             > OBJECT ENCODING k
+             \"embstr\"
+             > SET k {}
+             OK
+             > OBJECT ENCODING k
+             \"embstr\"
+             > SET k {}
+             OK
+             > OBJECT ENCODING k
+             \"raw\"
+             > COPY k c
+             (integer) 1
+             > OBJECT ENCODING c
+             \"raw\"",
+            "x".repeat(44),
+            "x".repeat(45)
+        ));
+    }
+
+    #[test]
+    fn small_integers_look_shared_unless_eviction_needs_their_clocks() {
+        check(
+            "> SET k 9999
+             OK
+             > OBJECT REFCOUNT k
+             (integer) 2147483647
+             > SET k 10000
+             OK
+             > OBJECT REFCOUNT k
+             (integer) 1
+             > SET k -1
+             OK
+             > OBJECT REFCOUNT k
+             (integer) 1",
+        );
+    }
+
+    #[test]
+    fn frequency_and_idle_time_depend_on_the_policy() {
+        let no_frequency = "(error) ERR An LFU maxmemory policy is not selected, access*";
+        let no_idle_time = "(error) ERR An LFU maxmemory policy is selected, idle time*";
+        check(&format!("> SET k v\nOK\n> OBJECT FREQ k\n{no_frequency}\n"));
+        let mut server = with_option("maxmemory-policy", "allkeys-lfu");
+        let mut session = server.connect();
+        let transcript = format!(
+            "> SET k v\nOK\n> OBJECT FREQ k\n(integer) 5\n> OBJECT IDLETIME k\n{no_idle_time}
+             > OBJECT IDLETIME nokey\n(nil)"
+        );
+        check_on(&mut server, &mut session, &transcript);
+    }
+
+    #[test]
+    fn looking_at_a_key_is_not_using_it() {
+        let mut server = with_option("maxmemory-policy", "allkeys-lfu");
+        let mut session = server.connect();
+        server.reply(&mut session, "SET k v");
+        for call in ["TYPE k", "OBJECT ENCODING k", "TTL k", "EXISTS k"] {
+            // Below a frequency of five every use counts.
+            server.reply(&mut session, call);
+        }
+        check_on(&mut server, &mut session, "> OBJECT FREQ k\n(integer) 5\n> GET k\n\"v\"");
+        check_on(&mut server, &mut session, "> OBJECT FREQ k\n(integer) 6");
+        session.client.no_touch = true;
+        check_on(&mut server, &mut session, "> GET k\n\"v\"\n> OBJECT FREQ k\n(integer) 6");
+    }
+
+    #[test]
+    fn help_names_every_subcommand() {
+        let mut server = TestServer::new(1);
+        let mut session = server.connect();
+        let help = testkit::transcript::printed(&server.reply(&mut session, "OBJECT HELP"));
+        assert!(help.contains("OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+        for sub in OBJECT.subcommands {
+            assert!(help.contains(sub.name), "{}", sub.name);
+        }
+    }
+}

@@ -87,3 +87,73 @@ pub(super) fn notify_overwritten(cx: &mut Cx<'_>, key: Key<'_>, was: Option<Type
         cx.db.notify(Class::TypeChanged, "type_changed", key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::TestServer;
+    use testkit::transcript::{check, check_on, repeated};
+
+    #[test]
+    fn the_value_takes_its_expiry_along_and_replaces_that_of_the_other() {
+        check(
+            "> SET a 1 PXAT 33177117420123
+             OK
+             > SET b 2
+             OK
+             > RENAME a b
+             OK
+             > PEXPIRETIME b
+             (integer) 33177117420123
+             > SET c 3
+             OK
+             > RENAME c b
+             OK
+             > TTL b
+             (integer) -1
+             @list l
+             > RENAME l b
+             OK
+             > TYPE b
+             list",
+        );
+    }
+
+    #[test]
+    fn a_key_renamed_to_itself_stays_as_it_is() {
+        check(
+            "> SET a 1 PXAT 33177117420123
+             OK
+             > RENAME a a
+             OK
+             > RENAMENX a a
+             (integer) 0
+             > PEXPIRETIME a
+             (integer) 33177117420123
+             > RENAME nokey nokey
+             (error) ERR no such key
+             > RENAMENX nokey nokey
+             (error) ERR no such key",
+        );
+    }
+
+    #[test]
+    fn what_moved_is_repeated() {
+        assert_eq!(
+            repeated(&["SET a 1", "RENAME a a", "RENAME a b", "RENAMENX b b", "RENAMENX b c"]),
+            ["SELECT 0", "SET a 1", "RENAME a b", "RENAMENX b c"]
+        );
+    }
+
+    #[test]
+    fn a_key_moves_between_shards() {
+        let mut server = TestServer::new(4);
+        let mut session = server.connect();
+        for i in 0..50 {
+            let transcript = format!(
+                "> SET from:{i} {i}\nOK\n> RENAME from:{i} to:{i}\nOK\n> GET to:{i}\n\"{i}\"
+                 > EXISTS from:{i}\n(integer) 0"
+            );
+            check_on(&mut server, &mut session, &transcript);
+        }
+    }
+}

@@ -175,3 +175,173 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
         number.checked_mul(10)?.checked_add(digit)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use resp::Value;
+    use testkit::transcript::check;
+    use testkit::{Session, TestServer};
+
+    use super::*;
+    use crate::generic::tests::{make_due, texts};
+
+    /// One call: the next cursor and the names.
+    fn step(server: &mut TestServer, session: &mut Session, call: &str) -> (String, Vec<String>) {
+        let Value::Array(parts) = server.reply(session, call) else { panic!("{call} fails") };
+        let cursor = parts[0].text().expect("a cursor is text").into_owned();
+        (cursor, texts(&parts[1]))
+    }
+
+    /// A whole walk: how often each name was returned. `meanwhile` runs between two calls.
+    fn walk(
+        server: &mut TestServer,
+        session: &mut Session,
+        options: &str,
+        mut meanwhile: impl FnMut(&mut TestServer, &mut Session),
+    ) -> HashMap<String, usize> {
+        let mut seen = HashMap::new();
+        let mut cursor = "0".to_owned();
+        loop {
+            let (next, names) = step(server, session, &format!("SCAN {cursor} {options}"));
+            names.into_iter().for_each(|name| *seen.entry(name).or_default() += 1);
+            if next == "0" {
+                return seen;
+            }
+            cursor = next;
+            meanwhile(server, session);
+        }
+    }
+
+    fn populated(workers: usize, keys: usize) -> (TestServer, Session) {
+        let mut server = TestServer::new(workers);
+        let mut session = server.connect();
+        (0..keys).for_each(|i| drop(server.reply(&mut session, &format!("SET key:{i} {i}"))));
+        (server, session)
+    }
+
+    #[test]
+    fn a_walk_returns_every_key_once() {
+        for workers in [1, 4] {
+            let (mut server, mut session) = populated(workers, 1000);
+            for options in ["", "COUNT 1", "COUNT 100", "COUNT 9223372036854775807"] {
+                let seen = walk(&mut server, &mut session, options, |_, _| ());
+                assert_eq!(seen.len(), 1000, "{options}");
+                assert!(seen.values().all(|times| *times == 1), "{options}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_stay_are_returned_once_while_others_come_and_go() {
+        for workers in [1, 4] {
+            let (mut server, mut session) = populated(workers, 500);
+            let mut round = 0;
+            let seen = walk(&mut server, &mut session, "COUNT 5", |server, session| {
+                // First the table grows tenfold, then it shrinks again.
+                for i in 0..100 {
+                    let call = match round < 50 {
+                        true => format!("SET other:{round}:{i} 1"),
+                        false => format!("DEL other:{}:{i}", round - 50),
+                    };
+                    server.reply(session, &call);
+                }
+                round += 1;
+            });
+            assert!(round > 50, "{round} rounds");
+            for i in 0..500 {
+                assert_eq!(seen.get(&format!("key:{i}")), Some(&1), "key:{i}");
+            }
+        }
+    }
+
+    #[test]
+    fn count_is_about_how_many_keys_a_call_meets() {
+        let (mut server, mut session) = populated(1, 10_000);
+        for count in [1, 10, 1000] {
+            let (_, names) = step(&mut server, &mut session, &format!("SCAN 0 COUNT {count}"));
+            assert!((count..count + 30).contains(&names.len()), "{count}: {}", names.len());
+        }
+        let (_, names) = step(&mut server, &mut session, "SCAN 0");
+        assert!((10..40).contains(&names.len()));
+    }
+
+    #[test]
+    fn match_and_type_select_names() {
+        let (mut server, mut session) = populated(4, 1000);
+        testkit::transcript::make_list(&server, "l");
+        let seen = walk(&mut server, &mut session, "MATCH key:1??", |_, _| ());
+        assert_eq!(seen.len(), 100);
+        let seen = walk(&mut server, &mut session, "TYPE List", |_, _| ());
+        assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["l"]);
+        let seen = walk(&mut server, &mut session, "COUNT 100 TYPE string", |_, _| ());
+        assert_eq!(seen.len(), 1000);
+        let seen = walk(&mut server, &mut session, "TYPE nosuchtype", |_, _| ());
+        assert!(seen.is_empty());
+    }
+
+    #[test]
+    fn expired_keys_are_deleted_on_the_way_and_repeated() {
+        for workers in [1, 4] {
+            let (mut server, mut session) = populated(workers, 200);
+            for i in 0..20 {
+                make_due(&mut server, &mut session, &format!("key:{i}"));
+            }
+            let mut reader = server.engine.journal.reader(None).expect("a journal has its end");
+            let seen = walk(&mut server, &mut session, "TYPE list", |_, _| ());
+            assert!(seen.is_empty());
+            assert_eq!(server.engine.total(|s| s.expired_keys.get()), 20);
+            let seen = walk(&mut server, &mut session, "", |_, _| ());
+            assert_eq!(seen.len(), 180);
+            let mut repeated = Vec::new();
+            reader.read(|chunk| repeated.extend_from_slice(chunk)).expect("nothing was trimmed");
+            let mut deletions = 0;
+            while let Some((request, used)) = resp::decode(&repeated).expect("it is RESP") {
+                deletions += usize::from(texts(&request)[0] == "DEL");
+                repeated.drain(..used);
+            }
+            assert_eq!(deletions, 20);
+        }
+    }
+
+    #[test]
+    fn any_number_is_a_cursor() {
+        let (mut server, mut session) = populated(4, 100);
+        for cursor in ["1", "+5", "007", "9007199254740993", "18446744073709551615"] {
+            step(&mut server, &mut session, &format!("SCAN {cursor}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_and_no_option_is_refused() {
+        check(
+            "> SCAN -1
+             (error) ERR invalid cursor
+             > SCAN \"\"
+             (error) ERR invalid cursor
+             > SCAN 18446744073709551616
+             (error) ERR invalid cursor
+             > SCAN 0 COUNT -5
+             (error) ERR syntax error
+             > SCAN 0 COUNT x
+             (error) ERR value is not an integer or out of range
+             > SCAN 0 MATCH
+             (error) ERR syntax error
+             > SCAN 0 NOVALUES
+             (error) ERR NOVALUES option can only be used in HSCAN
+             > SCAN 0 AB 1
+             (error) ERR syntax error",
+        );
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_strtoull_would() {
+        assert_eq!(parse_cursor(b"0012"), Some(12));
+        assert_eq!(parse_cursor(b"+12"), Some(12));
+        assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
+        for text in [&b""[..], b"+", b"-1", b"1x", b"18446744073709551616"] {
+            assert_eq!(parse_cursor(text), None);
+        }
+    }
+}

@@ -107,3 +107,37 @@ fn answer(cx: &mut Cx<'_>, said: impl Fn(i64) -> i64) -> CmdResult {
 fn to_seconds(ms: i64) -> i64 {
     ms.saturating_add(500) / 1000
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::transcript::check;
+
+    #[test]
+    fn the_four_agree() {
+        check(
+            "> SET k v PXAT 33177117420499
+             OK
+             > EXPIRETIME k
+             (integer) 33177117420
+             > PEXPIREAT k 33177117420500
+             (integer) 1
+             > EXPIRETIME k
+             (integer) 33177117421
+             > PEXPIRETIME k
+             (integer) 33177117420500
+             > PEXPIRE k 100000
+             (integer) 1
+             > TTL k
+             (integer) 100
+             > PTTL k
+             (integer) *",
+        );
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_the_nearest() {
+        assert_eq!(super::to_seconds(1499), 1);
+        assert_eq!(super::to_seconds(1500), 2);
+        assert_eq!(super::to_seconds(i64::MAX), i64::MAX / 1000);
+    }
+}
