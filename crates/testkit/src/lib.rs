@@ -3,3 +3,5 @@
 
 pub mod server;
 pub mod transcript;
+
+pub use server::{Session, TestServer};

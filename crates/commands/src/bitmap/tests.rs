@@ -294,7 +294,7 @@ fn fields_wrap_saturate_or_fail() {
         1) (integer) 72
         2) (integer) 255
         > BITFIELD b SET i64 0 9223372036854775807 INCRBY i64 0 1
-        1) (integer) -53795331996123136
+        1) (integer) -53689152784302080
         2) (integer) -9223372036854775808
         > BITFIELD b OVERFLOW SAT INCRBY i64 0 -1 INCRBY u63 0 -1
         1) (integer) -9223372036854775808
