@@ -2,4 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod server;
+pub mod soak;
 pub mod transcript;
+
+pub use server::{Session, TestServer};
