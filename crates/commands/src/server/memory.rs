@@ -152,10 +152,10 @@ const DOCTOR: Command = Command {
     summary: "Reports what is unusual about the use of memory.",
     complexity: "O(N), N being the number of clients and of shards",
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
-    examples: &[(
-        "MEMORY DOCTOR now",
-        "(error) ERR wrong number of arguments for 'memory|doctor' command",
-    )],
+    examples: &[
+        ("MEMORY DOCTOR", "*memory*"),
+        ("MEMORY DOCTOR now", "(error) ERR wrong number of arguments for 'memory|doctor' command"),
+    ],
     ..sub(doctor)
 };
 
@@ -244,10 +244,13 @@ const MALLOC_STATS: Command = Command {
     complexity: "Depends on how much memory is allocated, could be slow",
     lock: Some(Lock::Local),
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
-    examples: &[(
-        "MEMORY MALLOC-STATS all",
-        "(error) ERR wrong number of arguments for 'memory|malloc-stats' command",
-    )],
+    examples: &[
+        ("MEMORY MALLOC-STATS", "*"),
+        (
+            "MEMORY MALLOC-STATS all",
+            "(error) ERR wrong number of arguments for 'memory|malloc-stats' command",
+        ),
+    ],
     ..sub(malloc_stats)
 };
 

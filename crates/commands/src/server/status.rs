@@ -12,7 +12,10 @@ pub(super) const TIME: Command = Command {
     flags: &[Loading, Stale, Fast],
     lock: Some(Lock::Local),
     tips: &["nondeterministic_output"],
-    examples: &[("TIME now", "(error) ERR wrong number of arguments for 'time' command")],
+    examples: &[
+        ("TIME", "1) \"1*\"\n2) \"*\""),
+        ("TIME now", "(error) ERR wrong number of arguments for 'time' command"),
+    ],
     ..Command::base(time)
 };
 
@@ -58,7 +61,10 @@ pub(super) const LASTSAVE: Command = Command {
     categories: &[Category::Admin, Category::Dangerous],
     lock: Some(Lock::Local),
     tips: &["nondeterministic_output"],
-    examples: &[("LASTSAVE now", "(error) ERR wrong number of arguments for 'lastsave' command")],
+    examples: &[
+        ("LASTSAVE", "(integer) 1*"),
+        ("LASTSAVE now", "(error) ERR wrong number of arguments for 'lastsave' command"),
+    ],
     ..Command::base(lastsave)
 };
 

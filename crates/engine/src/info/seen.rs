@@ -68,7 +68,9 @@ impl<'a> Seen<'a> {
             startup: engine.startup_memory,
             index: dbs.iter().map(|db| db.index_bytes).sum(),
         };
-        let (config, facts) = (engine.config(), engine.host.facts());
+        // The host may look at the configuration, so it is asked before that is held.
+        let facts = engine.host.facts();
+        let config = engine.config();
         Seen { engine, now_ms, config, facts, memory, clients, dbs }
     }
 

@@ -95,6 +95,7 @@ pub(super) fn digest_value(cx: &mut Cx<'_>) -> CmdResult {
 #[cfg(test)]
 mod tests {
     use store::{Expire, NewValue};
+    use testkit::transcript::printed;
 
     use super::super::tests::allowing;
 
@@ -102,20 +103,20 @@ mod tests {
     #[test]
     fn equal_data_gives_the_digest_that_redis_gives() {
         let (mut server, mut ann) = allowing();
-        let reply = format!("{:?}", server.reply(&mut ann, "DEBUG DIGEST"));
+        let reply = printed(&server.reply(&mut ann, "DEBUG DIGEST"));
         assert!(reply.contains(&"0".repeat(40)), "{reply}");
         let keyspace = &server.engine.keyspace;
-        let mut set = |name: &[u8], value: NewValue<'_>, expire| {
+        let set = |name: &[u8], value: NewValue<'_>, expire| {
             let key = keyspace.key(name);
             let mut shard = keyspace.lock(keyspace.shard_of(key.hash));
             shard.dbs[0].set(None, key, value, expire, 0);
         };
         set(b"s", NewValue::Text(b"hello"), Expire::Clear);
         set(b"n", NewValue::Int(12345), Expire::At(i64::MAX));
-        let reply = format!("{:?}", server.reply(&mut ann, "DEBUG DIGEST-VALUE s n nokey"));
+        let reply = printed(&server.reply(&mut ann, "DEBUG DIGEST-VALUE s n nokey"));
         assert!(reply.contains("36b23a1456b2dce2c3ed252c456761301dba8060"), "{reply}");
         assert!(reply.contains("074a6e8892a0b0b4fcf085794cb69322c36c9d00"), "{reply}");
-        let reply = format!("{:?}", server.reply(&mut ann, "DEBUG DIGEST"));
+        let reply = printed(&server.reply(&mut ann, "DEBUG DIGEST"));
         assert!(reply.contains("f1e96a120320601cf1a1355c736cbd8d396487ac"), "{reply}");
     }
 }

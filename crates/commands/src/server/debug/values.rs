@@ -117,6 +117,7 @@ pub(super) fn htstats_key(cx: &mut Cx<'_>) -> CmdResult {
 #[cfg(test)]
 mod tests {
     use resp::Value;
+    use testkit::transcript::printed;
 
     use super::super::tests::allowing;
 
@@ -136,7 +137,7 @@ mod tests {
     fn htstats_counts_over_all_shards() {
         let (mut server, mut ann) = allowing();
         server.reply(&mut ann, "DEBUG POPULATE 1000");
-        let reply = format!("{:?}", server.reply(&mut ann, "DEBUG HTSTATS 0 full"));
+        let reply = printed(&server.reply(&mut ann, "DEBUG HTSTATS 0 full"));
         assert!(reply.contains("number of elements: 1000"), "{reply}");
     }
 }
