@@ -240,9 +240,9 @@ fn die(signal: c_int) -> ! {
     }
 }
 
-/// DEBUG SEGFAULT, PANIC, ASSERT, OOM and their like: ends the process on purpose.
+/// DEBUG SEGFAULT, PANIC, ASSERT, OOM: ends the process on purpose.
 pub(crate) fn on_purpose(how: &str) -> ! {
-    match how.to_ascii_lowercase().as_str() {
+    match how {
         "segfault" => segfault(),
         "assert" => panic!("assertion failed: DEBUG ASSERT called"),
         "oom" => {
@@ -250,7 +250,6 @@ pub(crate) fn on_purpose(how: &str) -> ! {
             let layout = std::alloc::Layout::from_size_align(size, 1).expect("it is below the limit");
             std::alloc::handle_alloc_error(layout)
         }
-        "restart" | "crash-and-recover" => restart(),
         how => panic!("DEBUG {how} called"),
     }
 }
@@ -267,9 +266,12 @@ fn segfault() -> ! {
     die(libc::SIGSEGV)
 }
 
-/// Becomes a new server with the same arguments. Descriptors close by themselves: all are opened
-/// to close on exec.
-fn restart() -> ! {
+/// DEBUG RESTART and CRASH-AND-RECOVER: becomes a new server with the same arguments, after a
+/// while. Returns only if that failed. Descriptors close by themselves: all are opened to close on
+/// exec.
+pub(crate) fn restart(delay: std::time::Duration) {
+    // Nothing else shall happen meanwhile: the gate is closed.
+    std::thread::sleep(delay);
     use std::os::unix::process::CommandExt;
     let mut arguments = super::title::arguments().iter();
     let program = arguments.next().cloned().unwrap_or_default();
@@ -277,5 +279,4 @@ fn restart() -> ! {
     let mut command = std::process::Command::new(path);
     let error = command.arg0(program).args(arguments).exec();
     log::line('#', &format!("Restarting failed: {}", super::reason(&error)));
-    std::process::exit(1)
 }

@@ -12,28 +12,22 @@ use std::path::Path;
 
 use config::{Config, Scope};
 
-use super::log;
-
-/// Brings `file` up to date. The error is CONFIG REWRITE's, without the code.
-pub(crate) fn run(config: &Config, file: Option<&str>) -> Result<(), String> {
+/// Brings `file` up to date. The error is CONFIG REWRITE's, without the code; it is the caller's to
+/// log.
+pub(crate) fn run(config: &Config, file: Option<&str>, scope: Scope) -> Result<(), String> {
     let file = file.ok_or("The server is running without a config file")?;
-    replace(config, Path::new(file)).map_err(|error| {
-        let reason = super::reason(&error);
-        log::line('#', &format!("CONFIG REWRITE failed: {reason}"));
-        format!("Rewriting config file: {reason}")
-    })?;
-    log::line('*', "CONFIG REWRITE executed with success.");
-    Ok(())
+    replace(config, Path::new(file), scope)
+        .map_err(|error| format!("Rewriting config file: {}", super::reason(&error)))
 }
 
-fn replace(config: &Config, file: &Path) -> io::Result<()> {
+fn replace(config: &Config, file: &Path, scope: Scope) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let old = match std::fs::read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read?,
     };
-    let text = config.rewrite(&old, &[], Scope::Changed);
+    let text = config.rewrite(&old, &[], scope);
     let folder = file.parent().unwrap_or(Path::new("/"));
     let mut aside = file.clone().into_os_string();
     aside.push(format!(".{}.tmp", std::process::id()));

@@ -95,7 +95,7 @@ pub(crate) fn obey(engine: &Engine) {
         _ => id::SHUTDOWN_ON_SIGTERM,
     };
     let how = how(&engine.config(), option);
-    log::line('#', "User requested shutdown...");
+    log::line('*', "User requested shutdown...");
     engine.host.shut_down(how);
 }
 

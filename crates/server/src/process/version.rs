@@ -1,10 +1,6 @@
 //! Which server this is, in words for people and for scripts.
 
-/// Our own version.
-pub(crate) const OCHRE: &str = env!("CARGO_PKG_VERSION");
-
-/// The level of Redis that we implement; clients and scripts decide by it.
-pub(crate) const REDIS: &str = "8.0.6";
+pub(crate) use engine::engine::{OCHRE_VERSION as OCHRE, REDIS_VERSION as REDIS};
 
 /// The allocator, as `mem_allocator` names it.
 pub(crate) const ALLOCATOR: &str = "jemalloc-5.3.1";
