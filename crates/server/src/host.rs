@@ -2,33 +2,41 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use config::{Config, OptId};
+use config::{Config, OptId, Scope};
 use engine::Engine;
 use engine::engine::{Host, Shutdown};
 
 use crate::alloc;
 use crate::inbox::Inbox;
-use crate::process::log;
+use crate::listen::Listeners;
+use crate::process::facts::Identity;
+use crate::process::{allocator, apply, crash, facts, log, rewrite};
 
 pub(crate) struct ServerHost {
     pub(crate) inboxes: Arc<[Inbox]>,
+    pub(crate) listeners: Arc<Listeners>,
+    pub(crate) identity: Identity,
     /// Set once the engine exists: the host is made first.
     pub(crate) engine: OnceLock<std::sync::Weak<Engine>>,
     pub(crate) shutdown: Mutex<Option<Shutdown>>,
     pub(crate) is_shutting_down: AtomicBool,
-    /// The configuration file, if there is one.
-    pub(crate) config_file: Option<String>,
 }
 
 impl ServerHost {
-    pub(crate) fn new(inboxes: Arc<[Inbox]>, config_file: Option<String>) -> ServerHost {
+    pub(crate) fn new(
+        inboxes: Arc<[Inbox]>,
+        listeners: Arc<Listeners>,
+        identity: Identity,
+    ) -> ServerHost {
         ServerHost {
             inboxes,
+            listeners,
+            identity,
             engine: OnceLock::new(),
             shutdown: Mutex::new(None),
             is_shutting_down: AtomicBool::new(false),
-            config_file,
         }
     }
 }
@@ -46,20 +54,26 @@ impl Host for ServerHost {
         alloc::used_bytes()
     }
 
-    fn apply(&self, _changed: &[OptId], _config: &Config) -> Result<(), String> {
-        Ok(())
+    fn apply(&self, changed: &[OptId], config: &Config) -> Result<(), String> {
+        apply::apply(self, changed, config)
     }
 
-    fn rewrite_config(&self, _config: &Config) -> Result<(), String> {
-        Err("The server is running without a config file".into())
+    fn rewrite_config(&self, config: &Config) -> Result<(), String> {
+        rewrite::run(config, self.identity.config_file.as_deref(), Scope::Changed)
+    }
+
+    fn rewrite_config_in_full(&self, config: &Config) -> Result<(), String> {
+        rewrite::run(config, self.identity.config_file.as_deref(), Scope::All)
     }
 
     fn facts(&self) -> Vec<(&'static str, &'static str, String)> {
-        Vec::new()
+        let mut facts = facts::all(&self.identity);
+        facts.extend(self.listeners.facts());
+        facts
     }
 
-    fn allocator(&self, _request: &str) -> Result<String, String> {
-        Ok(String::new())
+    fn allocator(&self, request: &str) -> Result<String, String> {
+        allocator::ask(request)
     }
 
     fn shut_down(&self, how: Shutdown) {
@@ -74,7 +88,14 @@ impl Host for ServerHost {
     }
 
     fn crash(&self, how: &str) {
-        log::line('#', &format!("DEBUG {how}"));
-        std::process::abort();
+        let Some((verb, delay_ms)) = how.split_once(' ') else { crash::on_purpose(how) };
+        let engine = self.engine.get().and_then(std::sync::Weak::upgrade);
+        if let (true, Some(engine)) = (verb == "restart" && self.identity.config_file.is_some(), engine)
+            && let Err(why) = self.rewrite_config(&engine.config())
+        {
+            log::line('#', &format!("CONFIG REWRITE failed: {why}"));
+            return;
+        }
+        crash::restart(Duration::from_millis(delay_ms.parse().unwrap_or(0)));
     }
 }

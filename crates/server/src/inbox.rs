@@ -10,6 +10,8 @@ use rustix::event::{EventfdFlags, eventfd};
 pub(crate) enum Letter {
     /// A connection to serve.
     Connection { fd: OwnedFd, address: Address, local: Address },
+    /// There are new listening sockets to watch. For worker 0.
+    Rebound,
 }
 
 pub(crate) struct Inbox {

@@ -27,17 +27,36 @@ use engine::Engine;
 use crate::host::ServerHost;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
-use crate::process::log;
+use crate::process::{Process, affinity, crash, log, machine, questions, signals, title};
 use crate::worker::Worker;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() -> ExitCode {
-    match serve() {
+    title::remember();
+    if let Some(code) = questions::answer(title::arguments()) {
+        return code;
+    }
+    let arguments = title::arguments().iter().skip(1).cloned();
+    let arguments: Vec<Vec<u8>> = arguments.map(OsStringExt::into_vec).collect();
+    let command_line = CommandLine::parse(&arguments);
+    let (mut config, warnings) = match configure(&command_line) {
+        Ok(configured) => configured,
+        Err(text) => {
+            eprint!("{text}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // From here on errors go where the log goes.
+    let served = Process::enter(&mut config, command_line.file.as_deref()).and_then(|process| {
+        warnings.iter().for_each(|warning| log::line('#', warning));
+        serve(process, config)
+    });
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            eprintln!("{text}");
+            log::line('#', &text);
             ExitCode::FAILURE
         }
     }
@@ -45,13 +64,13 @@ fn main() -> ExitCode {
 
 /// Reads the configuration; an error is what to print before exiting.
 fn configure(command_line: &CommandLine) -> Result<(Config, Vec<String>), String> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = machine::cores();
     let dir = std::env::current_dir().map_or_else(|_| "./".into(), |d| d.display().to_string());
     let mut config = Config::new(&config::Host { cores, dir });
     let mut stdin = Vec::new();
     if command_line.reads_stdin {
         std::io::Read::read_to_end(&mut std::io::stdin(), &mut stdin)
-            .map_err(|error| format!("Fatal error, can't read standard input: {error}"))?;
+            .map_err(|error| format!("Fatal error, can't read standard input: {error}\n"))?;
     }
     let warnings = Load::new(&config::Disk, false)
         .run(&mut config, command_line, &stdin)
@@ -59,35 +78,33 @@ fn configure(command_line: &CommandLine) -> Result<(Config, Vec<String>), String
     Ok((config, warnings))
 }
 
-fn serve() -> Result<(), String> {
-    let arguments: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
-    let command_line = CommandLine::parse(&arguments);
-    let (config, warnings) = configure(&command_line)?;
-    for warning in warnings {
-        log::line('#', &warning);
-    }
+fn serve(process: Process, config: Config) -> Result<(), String> {
     let workers = config.int(id::IO_THREADS).clamp(1, store::lock::WORKERS_MAX as i64) as usize;
     let inboxes: Arc<[Inbox]> = (0..workers)
         .map(|_| Inbox::new())
         .collect::<Result<_, _>>()
         .map_err(|error| format!("Fatal error, can't create an eventfd: {error}"))?;
-    let listeners = Listeners::open(&config, |line| log::line('#', &line)).map_err(|error| {
-        let (last, first) = error.lines.split_last().expect("an error has a line");
-        for line in first {
-            log::line('#', line);
+    let listeners = match Listeners::open(&config, |line| log::line('#', &line)) {
+        Ok(listeners) => Arc::new(listeners),
+        Err(error) => {
+            process.clean_up(None);
+            return Err(error.lines.join("\n"));
         }
-        log::line('#', last);
-        last.clone()
-    })?;
-    let port = config.int(id::PORT);
-    let host = Arc::new(ServerHost::new(inboxes.clone(), command_line.file.clone()));
+    };
+    signals::install(inboxes[0].fd());
+    let host =
+        ServerHost::new(inboxes.clone(), listeners.clone(), process.identity.clone());
+    let host = Arc::new(host);
+    // Threads inherit the cores of the one that starts them: the engine starts the background
+    // thread, and this function the workers.
+    affinity::pin(&config.text(id::BIO_CPULIST));
+    let server_cpulist = config.text(id::SERVER_CPULIST).into_owned();
     let now_ms = base::clock::unix_ms();
     let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
     let engine = Arc::new(engine);
     host.engine.set(Arc::downgrade(&engine)).expect("the engine is told once");
-    log::line('*', &format!("Running mode=standalone, port={port}. PID: {}", std::process::id()));
-
-    log::line('*', "Ready to accept connections");
+    affinity::pin(&server_cpulist);
+    process.ready(&engine.config(), listeners.has_tcp(), listeners.unix_path());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats
@@ -95,16 +112,19 @@ fn serve() -> Result<(), String> {
             let (engine, inboxes) = (engine.clone(), inboxes.clone());
             std::thread::Builder::new()
                 .name(format!("worker-{}", seat.index()))
-                .spawn(move || Worker::new(seat.index(), engine, inboxes, None)?.run(seat))
+                .spawn(move || {
+                    crash::guard_this_thread();
+                    Worker::new(seat.index(), engine, inboxes, None)?.run(seat)
+                })
                 .expect("the process can start its workers")
         })
         .collect();
-    let mut outcome = Worker::new(0, engine.clone(), inboxes, Some(listeners))
+    let mut outcome = Worker::new(0, engine.clone(), inboxes, Some(listeners.clone()))
         .and_then(|mut worker| worker.run(first_seat));
     for thread in threads {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));
     }
     outcome.map_err(|error| format!("Fatal error in an event loop: {error}"))?;
-    log::line('#', "Redis is now ready to exit, bye bye...");
+    process.leave(listeners.unix_path());
     Ok(())
 }

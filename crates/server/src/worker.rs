@@ -34,6 +34,7 @@ use crate::conn::{Conn, Moved};
 use crate::driver::{Driver, Epoll, Event, Interest};
 use crate::inbox::{Inbox, Letter};
 use crate::listen::{Accepted, Listeners};
+use crate::process::signals;
 
 /// The receive buffer that all connections of a worker share.
 const RECEIVE_BYTES: usize = 64 * 1024;
@@ -57,7 +58,7 @@ pub(crate) struct Worker {
     runner: Runner,
     conns: Vec<Option<Conn>>,
     /// On worker 0.
-    listeners: Option<Listeners>,
+    listeners: Option<Arc<Listeners>>,
     /// Connections that have requests left after their turn.
     queue: VecDeque<ClientIndex>,
     /// Connections that wait for a shard; whoever frees it rings our inbox.
@@ -77,14 +78,12 @@ impl Worker {
         index: usize,
         engine: Arc<Engine>,
         inboxes: Arc<[Inbox]>,
-        listeners: Option<Listeners>,
+        listeners: Option<Arc<Listeners>>,
     ) -> std::io::Result<Worker> {
         let mut driver = Epoll::new()?;
         driver.add(inboxes[index].fd(), TOKEN_INBOX, Interest::Read)?;
         if let Some(listeners) = &listeners {
-            for (i, fd) in listeners.fds().enumerate() {
-                driver.add(fd, TOKEN_LISTENER + i as u64, Interest::Read)?;
-            }
+            watch(&mut driver, listeners)?;
         }
         Ok(Worker {
             index,
@@ -184,7 +183,7 @@ impl Worker {
         self.next_owner = (self.next_owner + 1) % self.inboxes.len();
         let Accepted { fd, address, local } = accepted;
         if owner == self.index {
-            self.adopt(inside, Letter::Connection { fd, address, local });
+            self.adopt(inside, Accepted { fd, address, local });
         } else {
             self.inboxes[owner].send(Letter::Connection { fd, address, local });
         }
@@ -192,7 +191,15 @@ impl Worker {
 
     fn open_letters(&mut self, inside: &mut Inside<'_>) {
         for letter in self.inboxes[self.index].answer() {
-            self.adopt(inside, letter);
+            match letter {
+                Letter::Connection { fd, address, local } => {
+                    self.adopt(inside, Accepted { fd, address, local });
+                }
+                Letter::Rebound => self.watch_listeners(),
+            }
+        }
+        if self.index == 0 {
+            signals::obey(&self.engine);
         }
         self.queue.extend(self.parked.drain(..));
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
@@ -207,8 +214,15 @@ impl Worker {
         }
     }
 
-    fn adopt(&mut self, inside: &mut Inside<'_>, letter: Letter) {
-        let Letter::Connection { fd, address, local } = letter;
+    fn watch_listeners(&mut self) {
+        let Some(listeners) = &self.listeners else { return };
+        if let Err(error) = watch(&mut self.driver, listeners) {
+            self.engine.host.log('#', &format!("Watching the listening sockets: {error}"));
+        }
+    }
+
+    fn adopt(&mut self, inside: &mut Inside<'_>, accepted: Accepted) {
+        let Accepted { fd, address, local } = accepted;
         let engine = &self.engine;
         let mut client = Box::new(Client::new(engine.next_client_id(), base::clock::unix_ms()));
         let is_tcp = matches!(address, Address::Tcp(_));
@@ -509,6 +523,15 @@ impl Worker {
             }
         }
     }
+}
+
+/// Watches every listening socket; those that closed are forgotten by themselves.
+fn watch(driver: &mut Epoll, listeners: &Listeners) -> std::io::Result<()> {
+    listeners.each(|i, fd| match driver.add(fd, TOKEN_LISTENER + i as u64, Interest::Read) {
+        // The unix socket stays when the others change.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        added => added,
+    })
 }
 
 /// How much room input of `len` bytes should have, given why its turn ended.

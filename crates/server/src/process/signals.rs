@@ -1,0 +1,110 @@
+//! Signals that ask the server to end.
+//!
+//! ```text
+//!   SIGTERM, SIGINT ──► handler: a flag, and a ring at worker 0's inbox
+//!                                                  └──► obey: shutdown-on-sigterm, -sigint
+//!   SIGINT again    ──► exit at once, as Redis does
+//!   SIGHUP, SIGPIPE ──► ignored: a lost terminal or client is not the server's end
+//! ```
+//!
+//! # Invariants
+//!
+//! (1) The handler calls only what POSIX lists as async-signal-safe: it writes to descriptors and
+//!     to atomics.
+
+use std::io::Write;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use config::{Config, OptId, id};
+use engine::Engine;
+use engine::engine::Shutdown;
+
+use super::log;
+
+/// The signal that waits to be obeyed; 0 is none.
+static WAITING: AtomicI32 = AtomicI32::new(0);
+static WAS_ASKED: AtomicBool = AtomicBool::new(false);
+/// Worker 0's eventfd; -1 before there is one.
+static INBOX_FD: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn on_signal(signal: libc::c_int) {
+    let is_again = WAS_ASKED.swap(true, Ordering::AcqRel);
+    if is_again && signal == libc::SIGINT {
+        say("You insist... exiting now.");
+        // SAFETY: _exit is async-signal-safe and does not return.
+        unsafe { libc::_exit(1) };
+    }
+    say(match signal {
+        libc::SIGINT => "Received SIGINT scheduling shutdown...",
+        _ => "Received SIGTERM scheduling shutdown...",
+    });
+    WAITING.store(signal, Ordering::Release);
+    let one = 1u64.to_ne_bytes();
+    // SAFETY: the pointer and length are those of `one`; a descriptor of -1 is only an error.
+    unsafe { libc::write(INBOX_FD.load(Relaxed), one.as_ptr().cast(), one.len()) };
+}
+
+/// A line in the form that Redis gives to what its handlers log: no local time, which would need
+/// a lock.
+pub(super) fn say(text: &str) {
+    let mut line = [0; 256];
+    let mut rest = &mut line[..];
+    // What does not fit is cut. Integers and texts are formatted without allocating.
+    let _ = writeln!(
+        rest,
+        "{}:signal-handler ({}) {text}",
+        std::process::id(),
+        base::clock::unix_ms() / 1000
+    );
+    let room = rest.len();
+    let length = line.len() - room;
+    log::raw_from_handler(&line[..length]);
+}
+
+/// Installs the handlers; `inbox` is worker 0's and stays open as long as the process lives.
+pub(crate) fn install(inbox: BorrowedFd<'_>) {
+    INBOX_FD.store(inbox.as_raw_fd(), Relaxed);
+    handle(libc::SIGHUP, libc::SIG_IGN, 0);
+    handle(libc::SIGPIPE, libc::SIG_IGN, 0);
+    let handler = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    handle(libc::SIGTERM, handler, 0);
+    handle(libc::SIGINT, handler, 0);
+}
+
+/// `sigaction` with an empty mask.
+pub(super) fn handle(signal: libc::c_int, handler: libc::sighandler_t, flags: libc::c_int) {
+    // SAFETY: all zero is a valid `sigaction`: the default handler, no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = flags;
+    // SAFETY: `action` lives through the call; the caller's handler keeps invariant (1).
+    let result = unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
+    assert_eq!(result, 0, "the kernel takes a handler for signal {signal}");
+}
+
+/// Begins the shutdown that a signal asked for. For worker 0, when its inbox rings.
+pub(crate) fn obey(engine: &Engine) {
+    let signal = WAITING.swap(0, Ordering::AcqRel);
+    if signal == 0 {
+        return;
+    }
+    let option = match signal {
+        libc::SIGINT => id::SHUTDOWN_ON_SIGINT,
+        _ => id::SHUTDOWN_ON_SIGTERM,
+    };
+    let how = how(&engine.config(), option);
+    log::line('*', "User requested shutdown...");
+    engine.host.shut_down(how);
+}
+
+fn how(config: &Config, option: OptId) -> Shutdown {
+    let has = |word| config.has_word(option, word);
+    let save = match (has("save"), has("nosave")) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    Shutdown { save, now: has("now"), force: has("force") }
+}
