@@ -16,7 +16,10 @@
 //!     AOF have the same string.
 //! (2) `BITFIELD k OVERFLOW SAT SET i8 0 -9223372036854775808` stores -128. Redis computes a
 //!     distance that does not fit 64 bits and stores 127.
-//! (3) `BITCOUNT key start` counts to the end, as in Valkey 8; Redis answers a syntax error.
+//! (3) `#` and a field number so large that the product leaves 64 bits is out of range; in Redis
+//!     it wraps around and may hit bit 0.
+//! (4) `BITCOUNT key start` counts to the end, as in Valkey 8; Redis answers a syntax error, and
+//!     one test of its suite ("BITCOUNT syntax error #1") wants that.
 
 mod bit;
 mod bitfield;
