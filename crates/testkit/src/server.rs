@@ -22,6 +22,8 @@ use store::Seat;
 pub struct TestHost {
     pub log: Mutex<Vec<String>>,
     pub shutdown: Mutex<Option<Shutdown>>,
+    /// An option whose effect cannot be had.
+    pub refuses: Mutex<Option<config::OptId>>,
 }
 
 impl Host for TestHost {
@@ -35,8 +37,13 @@ impl Host for TestHost {
         1 << 20
     }
 
-    fn apply(&self, _changed: &[config::OptId], _config: &Config) -> Result<(), String> {
-        Ok(())
+    fn apply(&self, changed: &[config::OptId], _config: &Config) -> Result<(), String> {
+        let refused = *self.refuses.lock().expect("tests do not panic while refusing");
+        if refused.is_some_and(|id| changed.contains(&id)) {
+            Err("not today".into())
+        } else {
+            Ok(())
+        }
     }
 
     fn rewrite_config(&self, _config: &Config) -> Result<(), String> {

@@ -240,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn an_effect_that_cannot_be_had_takes_all_options_back() {
+        let mut server = TestServer::new(1);
+        let mut ann = server.connect();
+        *server.host.refuses.lock().expect("the test's own host") = Some(::config::id::PORT);
+        let reply = printed(&server.reply(&mut ann, "CONFIG SET hz 50 port 7000 maxmemory 1gb"));
+        assert!(reply.ends_with("(possibly related to argument 'port') - not today"), "{reply}");
+        let config = server.engine.config();
+        let values = [::config::id::HZ, ::config::id::PORT, ::config::id::MAXMEMORY];
+        assert_eq!(values.map(|id| config.int(id)), [10, 6379, 0]);
+        assert_eq!(server.engine.settings.hz.load(std::sync::atomic::Ordering::Relaxed), 10);
+    }
+
+    #[test]
     fn a_small_maxmemory_is_logged() {
         let mut server = TestServer::new(1);
         let mut ann = server.connect();

@@ -142,7 +142,6 @@ mod tests {
     fn flushall_empties_the_databases_that_are_not_selected() {
         let mut server = TestServer::new(2);
         let mut ann = server.connect();
-        server.reply(&mut ann, "DEBUG POPULATE 0");
         ann.client.db = 3;
         server.engine.config().record(::config::id::ENABLE_DEBUG_COMMAND, &[b"yes"]).unwrap();
         server.reply(&mut ann, "DEBUG POPULATE 100");

@@ -83,7 +83,7 @@ fn stats(cx: &mut Cx<'_>) -> CmdResult {
     use Stat::{Bytes, Ratio};
     let seen = Seen::gather(cx);
     let keys = seen.keys();
-    let per_key = if keys == 0 { 0 } else { seen.dataset() / keys };
+    let per_key = seen.dataset().checked_div(keys).unwrap_or(0);
     let (fragmentation, rss) = (seen.allocator_fragmentation(), seen.allocator_rss());
     let (overhead, total) = (seen.rss_overhead(), seen.fragmentation());
     let before_dbs = [

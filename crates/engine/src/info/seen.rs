@@ -157,7 +157,7 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
                 sum_ms += (at_ms - db.now_ms()).max(0) as u64;
             }
         }
-        let avg_ttl_ms = if met == 0 { 0 } else { sum_ms / met };
+        let avg_ttl_ms = sum_ms.checked_div(met).unwrap_or(0);
         DbSeen { keys, expires, avg_ttl_ms, index_bytes }
     })
 }
