@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod bitmap;
+pub mod command_docs;
 pub mod connection;
+mod container;
 pub mod generic;
 pub mod list;
 pub mod server;
@@ -25,6 +27,7 @@ pub fn all() -> &'static [&'static [Command]] {
         set::COMMANDS,
         transactions::COMMANDS,
         connection::COMMANDS,
+        command_docs::COMMANDS,
         server::COMMANDS,
     ]
 }

@@ -19,7 +19,7 @@
 use base::random::Random;
 use command::table::CommandId;
 use resp::{Batch, Limits, Parsed, Pending};
-use store::Inside;
+use store::{Inside, World};
 
 use crate::call::Ran;
 use crate::client::{Client, Closing};
@@ -172,8 +172,12 @@ impl Runner {
         self.last_ticks = store::ticks::now();
         let mut early = None;
         for (i, plan) in plans.iter().enumerate() {
-            inside.checkpoint();
             let request = batch.request(i);
+            engine.checkpoint(inside, client);
+            if client.closing != Closing::No {
+                early = Some((request.start, Stop::Closing));
+                break;
+            }
             let raw = (!request.inline).then(|| &input[request.start..request.end]);
             let args = batch.args(i, input);
             let ran = self.run_one(engine, inside, client, *plan, &hashes, args, raw, out);
@@ -239,11 +243,42 @@ fn plan(
 }
 
 impl Engine {
+    /// Between two requests of a client: lets a worker through that wants the world.
+    #[inline]
+    fn checkpoint(&self, inside: &mut Inside<'_>, client: &mut Client) {
+        if inside.is_wanted() {
+            self.stand_aside(inside, client);
+        }
+    }
+
+    #[cold]
+    fn stand_aside(&self, inside: &mut Inside<'_>, client: &mut Client) {
+        self.clients.mine(inside).lend(client);
+        inside.checkpoint();
+        self.clients.mine(inside).take_back(client);
+    }
+
+    /// Closes the gate for a command of this client. Others may own the world before, see the
+    /// client and tell it to close.
+    pub(crate) fn close_gate<'i>(
+        &self,
+        inside: &'i mut Inside<'_>,
+        client: &mut Client,
+    ) -> World<'i> {
+        if inside.is_only_worker() {
+            return inside.close();
+        }
+        self.clients.mine(inside).lend(client);
+        let mut world = inside.close();
+        let worker = world.worker();
+        self.clients.of(&mut world, worker).take_back(client);
+        world
+    }
+
     /// Whether this client must authenticate before anything else.
     #[inline]
     pub fn needs_password(&self, client: &Client) -> bool {
-        !client.authenticated
-            && self.settings.password_required.load(std::sync::atomic::Ordering::Relaxed)
+        !client.authenticated && self.has_password()
     }
 
     fn log_protocol_error(&self, client: &Client, text: &str, input: &[u8]) {

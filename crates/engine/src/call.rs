@@ -19,7 +19,7 @@ use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
 
 use crate::batch::{Plan, Runner};
-use crate::client::{Client, ReplyMode};
+use crate::client::{Client, Closing, ReplyMode};
 use crate::cx::{Cx, Handler, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
@@ -101,7 +101,11 @@ impl Runner {
             }
             Lock::World => {
                 engine.stats[self.worker].world_commands.add(1);
-                let world = inside.close();
+                let world = engine.close_gate(inside, client);
+                if client.closing != Closing::No {
+                    // Killed while another worker owned the world: this command never ran.
+                    return Ran::Done;
+                }
                 let access = Access::world(keyspace);
                 let ran =
                     self.call(engine, client, entry, hashes, args, raw, access, Some(world), out);
@@ -274,6 +278,9 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     cx.client.last_command = Some(id);
     let started = store::ticks::now();
     {
+        // A HELLO before it may have changed the protocol.
+        let mut reply = cx.reply.lend();
+        reply.set_protocol(cx.client.protocol);
         let mut nested = Cx {
             args,
             db: Db {
@@ -290,7 +297,7 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
                 no_touch: cx.db.no_touch,
                 worker: cx.worker,
             },
-            reply: cx.reply.lend(),
+            reply,
             client: &mut *cx.client,
             engine,
             world: cx.world.as_mut().map(World::lend),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use resp::{Pending, Protocol};
 
+use crate::clients::ClientIndex;
 use crate::multi::Multi;
 
 /// Where a client connects from, or to.
@@ -57,6 +58,8 @@ pub struct Names {
 pub struct Client {
     /// Unique for the life of the server, ascending.
     pub id: u64,
+    /// Its place in its worker's table; none for clients that are in no table.
+    pub index: Option<ClientIndex>,
     pub db: usize,
     pub protocol: Protocol,
     pub authenticated: bool,
@@ -95,6 +98,7 @@ impl Client {
     pub fn new(id: u64, now_ms: i64) -> Client {
         Client {
             id,
+            index: None,
             db: 0,
             protocol: Protocol::Resp2,
             authenticated: false,

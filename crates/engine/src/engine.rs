@@ -21,6 +21,7 @@ use store::keyspace::Wake;
 use store::lazyfree::LazyFree;
 use store::{Gate, Keyspace, PerWorker, Seat};
 
+use crate::client::Client;
 use crate::clients::Clients;
 use crate::cx::Handler;
 use crate::sampler::{Rate, Sampler};
@@ -185,6 +186,14 @@ impl Engine {
     pub fn new_random(&self) -> Random {
         let mut random = self.random.lock().expect("nobody panics drawing a number");
         Random::from_seed(random.next_u64())
+    }
+
+    /// A new connection. It counts as authenticated if no password is set now, and stays so when
+    /// one is set later, as in Redis.
+    pub fn new_client(&self, now_ms: i64) -> Client {
+        let mut client = Client::new(self.next_client_id(), now_ms);
+        client.authenticated = !self.settings.password_required.load(Relaxed);
+        client
     }
 
     pub fn next_client_id(&self) -> u64 {

@@ -86,6 +86,13 @@ fixed! {
     SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     MAX_CLIENTS = "ERR max number of clients reached";
+    HELLO_NO_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+    PROTOCOL_NOT_INTEGER = "ERR Protocol version is not an integer or out of range";
+    CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters.";
+    NO_SUCH_CLIENT = "ERR No such client";
+    CLIENT_ID = "ERR Invalid client ID";
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    NOT_IMPORTING = "ERR Server is not in import mode";
     PROTECTED_MODE = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
 }
 
@@ -155,11 +162,61 @@ impl CmdError {
         ))
     }
 
+    pub fn hello_option(option: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Syntax error in HELLO option '{}'", lossy(option)))
+    }
+
+    pub fn client_attribute(name: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR {} cannot contain spaces, newlines or special characters.",
+            lossy(name)
+        ))
+    }
+
+    pub fn unrecognized_option(option: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unrecognized option '{}'", lossy(option)))
+    }
+
+    pub fn unknown_client_type(name: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unknown client type '{}'", lossy(name)))
+    }
+
+    pub fn no_such_user(name: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR No such user '{}'", lossy(name)))
+    }
+
+    /// `what` is a filter of CLIENT LIST.
+    pub fn not_integer(what: &str) -> CmdError {
+        CmdError::text(format!("ERR {what} is not an integer or out of range"))
+    }
+
+    /// `what` is a filter of CLIENT LIST.
+    pub fn not_above_zero(what: &str) -> CmdError {
+        CmdError::text(format!("ERR {what} should be greater than 0"))
+    }
+
+    /// `what` is `DB` or `NOT-DB`, `last` the highest number there is.
+    pub fn db_not_between(what: &str, last: usize) -> CmdError {
+        CmdError::text(format!("ERR {what} number should be between 0 and {last}"))
+    }
+
+    /// `letters` are `flags` or `capa`; `filter` is how the filter is called in the text.
+    pub fn unknown_letters(letters: &str, filter: &str, value: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR Unknown {letters} found in the {filter} filter: {}",
+            lossy(value)
+        ))
+    }
+
     /// The word errorstats counts it under.
     pub fn code(&self) -> &str {
         let word = self.0.split(' ').next().unwrap_or("ERR");
         if word.is_empty() { "ERR" } else { word }
     }
+}
+
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// Bytes of a client inside an error: at most so many, and nothing that would break the line.

@@ -224,7 +224,7 @@ impl Worker {
     fn adopt(&mut self, inside: &mut Inside<'_>, accepted: Accepted) {
         let Accepted { fd, address, local } = accepted;
         let engine = &self.engine;
-        let mut client = Box::new(Client::new(engine.next_client_id(), base::clock::unix_ms()));
+        let mut client = Box::new(engine.new_client(base::clock::unix_ms()));
         let is_tcp = matches!(address, Address::Tcp(_));
         client.address = address;
         client.local_address = local;

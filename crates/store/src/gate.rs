@@ -132,6 +132,17 @@ impl Inside<'_> {
         }
     }
 
+    /// Whether [`Inside::checkpoint`] would step aside now.
+    #[inline]
+    pub fn is_wanted(&self) -> bool {
+        self.gate.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nobody else whom a closed gate could keep out.
+    pub fn is_only_worker(&self) -> bool {
+        self.gate.alone()
+    }
+
     #[cold]
     fn step_aside(&mut self) {
         self.gate.stand(self.seat);

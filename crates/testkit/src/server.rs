@@ -101,8 +101,7 @@ impl TestServer {
     }
 
     pub fn connect_to(&mut self, worker: usize) -> Session {
-        let id = self.engine.next_client_id();
-        Session { client: Client::new(id, base::clock::unix_ms()), worker }
+        Session { client: self.engine.new_client(base::clock::unix_ms()), worker }
     }
 
     /// Feeds raw bytes and returns the raw bytes of the replies.

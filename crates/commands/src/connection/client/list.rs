@@ -1,0 +1,102 @@
+//! CLIENT LIST: a line for each client, those that connected first before the others.
+
+use command::declare::*;
+use engine::{Client, CmdResult, Command, Cx};
+
+use Flag::{Admin, Loading, NoScript, Stale};
+
+use super::filter::{self, Filter, Ids, ids_arg, kind_arg};
+use super::line::Viewer;
+
+const TYPES: &[Arg] = &[
+    flag("NORMAL"),
+    flag("MASTER"),
+    flag("PRIMARY").since("valkey 8.0.0"),
+    flag("REPLICA"),
+    flag("PUBSUB"),
+];
+
+pub(super) const LIST: Command = Command {
+    name: "LIST",
+    group: Group::Connection,
+    since: "2.4.0",
+    summary: "Lists open connections, one line each.",
+    complexity: "O(N) where N is the number of client connections",
+    flags: &[Admin, NoScript, Loading, Stale],
+    args: &[
+        kind_arg("TYPE", "client-type", TYPES).since("5.0.0"),
+        ids_arg("ID", "client-id").since("6.2.0"),
+        filter::USER.since("valkey 8.1.0"),
+        filter::ADDR.since("valkey 8.1.0"),
+        filter::LADDR.since("valkey 8.1.0"),
+        filter::SKIPME.since("valkey 8.1.0"),
+        filter::MAXAGE.since("valkey 8.1.0"),
+        filter::NAME,
+        filter::IDLE,
+        filter::FLAGS,
+        filter::LIB_NAME,
+        filter::LIB_VER,
+        filter::DB,
+        filter::CAPA,
+        filter::IP,
+        kind_arg("NOT-TYPE", "not-client-type", TYPES).since("valkey 9.0.0"),
+        filter::NOT_ID,
+        filter::NOT_USER,
+        filter::NOT_ADDR,
+        filter::NOT_LADDR,
+        filter::NOT_NAME,
+        filter::NOT_FLAGS,
+        filter::NOT_LIB_NAME,
+        filter::NOT_LIB_VER,
+        filter::NOT_DB,
+        filter::NOT_CAPA,
+        filter::NOT_IP,
+    ],
+    lock: Some(Lock::World),
+    history: &[
+        ("2.8.12", "Added the `id` field."),
+        ("5.0.0", "Added the filter `TYPE`."),
+        ("6.0.0", "Added the `user` field."),
+        ("6.2.0", "Added the fields `argv-mem`, `tot-mem`, `laddr`, `redir` and the filter `ID`."),
+        ("7.0.0", "Added the fields `resp`, `multi-mem`, `rbs` and `rbp`."),
+        ("7.0.3", "Added the `ssub` field."),
+        ("7.2.0", "Added the fields `lib-name` and `lib-ver`."),
+        ("7.4.0", "Added the `watch` field."),
+        ("8.0.0", "Added the `io-thread` field."),
+        ("valkey 8.0.0", "`TYPE` takes `primary` for `master`."),
+        ("valkey 8.1.0", "Added the filters `USER`, `ADDR`, `LADDR`, `SKIPME` and `MAXAGE`."),
+        (
+            "valkey 9.0.0",
+            "Added the filters `NAME`, `IDLE`, `FLAGS`, `LIB-NAME`, `LIB-VER`, `DB`, `CAPA`, `IP`, \
+             and `NOT-` before most.",
+        ),
+    ],
+    tips: &["nondeterministic_output"],
+    examples: &[
+        ("CLIENT SETNAME worker-7", "OK"),
+        ("CLIENT LIST NAME worker-7", "\"id=* name=worker-7 * cmd=client|list *\\n\""),
+        ("CLIENT LIST TYPE REPLICA", "\"\""),
+        ("CLIENT LIST TYPE PIGEON", "(error) ERR Unknown client type 'PIGEON'"),
+    ],
+    ..Command::base(list)
+};
+
+fn list(cx: &mut Cx<'_>) -> CmdResult {
+    let filter = Filter::parse(cx, false, Ids::Any)?;
+    let viewer = Viewer::of(cx);
+    let world = cx.world.as_mut().expect("its lock class is the world");
+    let others = cx.engine.clients.all(world).flat_map(|clients| clients.iter_mut());
+    let mut found: Vec<&Client> = others.map(|(_, client)| &*client).collect();
+    found.push(cx.client);
+    found.retain(|client| filter.matches(&viewer, client));
+    found.sort_unstable_by_key(|client| client.id);
+    if let Some(ids) = filter.ids() {
+        // Redis lists clients in the order in which they were asked for.
+        let find = |id: &i64| found.binary_search_by_key(id, |client| client.id as i64).ok();
+        found = ids.iter().filter_map(find).map(|at| found[at]).collect();
+    }
+    let mut text = Vec::new();
+    found.iter().for_each(|client| viewer.write_line(&mut text, client));
+    cx.reply.verbatim(b"txt", &text);
+    Ok(())
+}
