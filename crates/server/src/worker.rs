@@ -497,8 +497,7 @@ impl Worker {
         if is_due {
             self.close_idle_clients(inside);
             if self.index == 0 {
-                let used = engine.host.used_memory() as u64;
-                engine.peak_memory.fetch_max(used, Relaxed);
+                engine.tick(self.runner.now_ms);
             }
         }
     }
