@@ -21,8 +21,6 @@ pub(crate) struct Event {
 pub(crate) enum Interest {
     Read,
     ReadWrite,
-    /// Only errors and hang-ups: the connection is being closed.
-    Write,
 }
 
 pub(crate) trait Driver {
@@ -52,7 +50,6 @@ fn flags(interest: Interest) -> epoll::EventFlags {
     match interest {
         Interest::Read => epoll::EventFlags::IN,
         Interest::ReadWrite => epoll::EventFlags::IN | epoll::EventFlags::OUT,
-        Interest::Write => epoll::EventFlags::OUT,
     }
 }
 

@@ -90,7 +90,8 @@ impl Host for ServerHost {
     fn crash(&self, how: &str) {
         let Some((verb, delay_ms)) = how.split_once(' ') else { crash::on_purpose(how) };
         let engine = self.engine.get().and_then(std::sync::Weak::upgrade);
-        if let (true, Some(engine)) = (verb == "restart" && self.identity.config_file.is_some(), engine)
+        if let (true, Some(engine)) =
+            (verb == "restart" && self.identity.config_file.is_some(), engine)
             && let Err(why) = self.rewrite_config(&engine.config())
         {
             log::line('#', &format!("CONFIG REWRITE failed: {why}"));

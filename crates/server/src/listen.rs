@@ -101,12 +101,11 @@ impl Listeners {
     /// One line of INFO for each kind of socket: `listener0:name=tcp,bind=*,port=6379`.
     pub(crate) fn facts(&self) -> Vec<(&'static str, &'static str, String)> {
         let tcp = self.tcp.read().expect(UNPOISONED);
-        let addresses: Vec<SocketAddr> = tcp
-            .iter()
-            .filter_map(|fd| SocketAddr::try_from(getsockname(fd).ok()?).ok())
-            .collect();
+        let addresses: Vec<SocketAddr> =
+            tcp.iter().filter_map(|fd| SocketAddr::try_from(getsockname(fd).ok()?).ok()).collect();
         let tcp = addresses.first().map(|first| {
-            let binds: String = addresses.iter().map(|a| format!(",bind={}", bind_name(a))).collect();
+            let binds: String =
+                addresses.iter().map(|a| format!(",bind={}", bind_name(a))).collect();
             format!("name=tcp{binds},port={}", first.port())
         });
         let unix = self.unix.as_ref().map(|(_, path)| format!("name=unix,bind={path}"));
@@ -180,10 +179,7 @@ fn keep_alive(fd: &OwnedFd, seconds: u32) -> rustix::io::Result<()> {
 }
 
 /// Binds each word of `bind`. An optional one (`-::1`) may be missing on this machine.
-fn open_tcp(
-    config: &Config,
-    warn: &mut impl FnMut(String),
-) -> Result<Vec<OwnedFd>, ListenError> {
+fn open_tcp(config: &Config, warn: &mut impl FnMut(String)) -> Result<Vec<OwnedFd>, ListenError> {
     let mut list = Vec::new();
     let port = config.int(id::PORT) as u16;
     if port == 0 {

@@ -27,7 +27,7 @@ use engine::Engine;
 use crate::host::ServerHost;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
-use crate::process::{Process, affinity, crash, log, machine, questions, signals, title};
+use crate::process::{Process, affinity, crash, log, machine, questions, signals, title, version};
 use crate::worker::Worker;
 
 #[global_allocator]
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
-            log::line('#', &text);
+            text.lines().for_each(|line| log::line('#', line));
             ExitCode::FAILURE
         }
     }
@@ -74,26 +74,33 @@ fn configure(command_line: &CommandLine) -> Result<(Config, Vec<String>), String
     }
     let warnings = Load::new(&config::Disk, false)
         .run(&mut config, command_line, &stdin)
-        .map_err(|error| error.report("Ochre"))?;
+        .map_err(|error| error.report(&format!("Ochre {}", version::OCHRE)))?;
     Ok((config, warnings))
 }
 
-fn serve(process: Process, config: Config) -> Result<(), String> {
+/// Serves until the server is asked to end, and takes back what the process put in the world.
+fn serve(mut process: Process, config: Config) -> Result<(), String> {
+    let served = run(&process, config);
+    match &served {
+        Ok(listeners) => process.leave(listeners.unix_path()),
+        Err(_) => process.clean_up(None),
+    }
+    served.map(drop)
+}
+
+/// Returns the listeners when all workers have ended.
+fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     let workers = config.int(id::IO_THREADS).clamp(1, store::lock::WORKERS_MAX as i64) as usize;
     let inboxes: Arc<[Inbox]> = (0..workers)
         .map(|_| Inbox::new())
         .collect::<Result<_, _>>()
         .map_err(|error| format!("Fatal error, can't create an eventfd: {error}"))?;
-    let listeners = match Listeners::open(&config, |line| log::line('#', &line)) {
-        Ok(listeners) => Arc::new(listeners),
-        Err(error) => {
-            process.clean_up(None);
-            return Err(error.lines.join("\n"));
-        }
-    };
-    signals::install(inboxes[0].fd());
-    let host =
-        ServerHost::new(inboxes.clone(), listeners.clone(), process.identity.clone());
+    let listeners = Listeners::open(&config, |line| log::line('#', &line))
+        .map_err(|error| error.lines.join("\n"))?;
+    let listeners = Arc::new(listeners);
+    signals::install(inboxes[0].fd())
+        .map_err(|error| format!("Fatal error, can't copy an eventfd: {error}"))?;
+    let host = ServerHost::new(inboxes.clone(), listeners.clone(), process.identity.clone());
     let host = Arc::new(host);
     // Threads inherit the cores of the one that starts them: the engine starts the background
     // thread, and this function the workers.
@@ -125,6 +132,5 @@ fn serve(process: Process, config: Config) -> Result<(), String> {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));
     }
     outcome.map_err(|error| format!("Fatal error in an event loop: {error}"))?;
-    process.leave(listeners.unix_path());
-    Ok(())
+    Ok(listeners)
 }

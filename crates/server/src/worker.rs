@@ -277,12 +277,8 @@ impl Worker {
             Moved::Closed => {
                 engine.clients.mine(inside).put_back(index, client);
                 self.close(inside, index);
-                return;
             }
-            Moved::Nothing => {
-                engine.clients.mine(inside).put_back(index, client);
-                return;
-            }
+            Moved::Nothing => engine.clients.mine(inside).put_back(index, client),
             Moved::Bytes(n) => {
                 stats.reads.add(1);
                 stats.net_input_bytes.add(n as u64);

@@ -5,9 +5,7 @@ use crate::option::Kind;
 use crate::option::Opt;
 use crate::option::declare::*;
 
-const SYSLOG: &str = "syslog";
 const NO_CHILD: &str = "Ochre never forks";
-const AFFINITY: &str = "pinning threads to cores";
 const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force", "safe", "failover"];
 
 pub(super) const OPTIONS: &[Opt] = &[
@@ -37,16 +35,16 @@ pub(super) const OPTIONS: &[Opt] = &[
     .now(),
     text("logfile", "", "File to log to; an empty name is the standard output.").at_start().now(),
     choice("log-format", &["legacy", "logfmt", "json"], "legacy", "Form of a line of the log.")
-        .later("other forms than 'legacy'"),
+        .now(),
     choice(
         "log-timestamp-format",
         &["legacy", "iso8601", "milliseconds"],
         "legacy",
         "Form of the time in a line of the log.",
     )
-    .later("other forms than 'legacy'"),
-    yes_no("syslog-enabled", "no", "Send the log to syslog too.").at_start().later(SYSLOG),
-    text("syslog-ident", "redis", "Name to use in syslog.").at_start().later(SYSLOG),
+    .now(),
+    yes_no("syslog-enabled", "no", "Send the log to syslog too.").at_start().now(),
+    text("syslog-ident", "redis", "Name to use in syslog.").at_start().now(),
     choice(
         "syslog-facility",
         &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
@@ -54,15 +52,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Facility to use in syslog.",
     )
     .at_start()
-    .later(SYSLOG),
+    .now(),
     yes_no("hide-user-data-from-log", "no", "Keep keys and values out of log and crash report.")
         .now(),
-    yes_no("crash-log-enabled", "yes", "Write a report to the log when the process crashes.")
-        .later("the crash report"),
+    yes_no("crash-log-enabled", "yes", "Write a report to the log when the process crashes.").now(),
     yes_no("crash-memcheck-enabled", "yes", "Test the memory for defects after a crash.")
         .later("the memory test"),
     yes_no("use-exit-on-panic", "no", "For tests: exit instead of aborting after a panic.")
-        .hidden(),
+        .hidden()
+        .now(),
     yes_no("enable-debug-assert", "no", "For tests: check costly assertions.").at_start().hidden(),
     text("debug-context", "", "Text to add to a crash report.").hidden().later("the crash report"),
     text("ignore-warnings", "", "Names of warnings at start that should not stop the server.")
@@ -70,7 +68,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     yes_no("always-show-logo", "no", "Show the banner although the output is no terminal.")
         .at_start()
         .now(),
-    yes_no("set-proc-title", "yes", "Let process lists show what the server does.").at_start(),
+    yes_no("set-proc-title", "yes", "Let process lists show what the server does.")
+        .at_start()
+        .now(),
     text(
         "proc-title-template",
         "{title} {listen-addr} {server-mode}",
@@ -78,9 +78,9 @@ pub(super) const OPTIONS: &[Opt] = &[
          {unixsocket} {config-file}.",
     )
     .checked(check::proc_title_template)
-    .later("the process title"),
+    .now(),
     text("locale-collate", "", "Locale for comparing text, as in SORT ALPHA; '' is the system's.")
-        .later("locales"),
+        .now(),
     of_kind(
         "hz",
         Kind::Hint { max: INT_MAX, low: 1, high: 500 },
@@ -112,23 +112,23 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Let the kernel's OOM killer prefer other processes. 'yes' is 'relative' to the score at \
          start.",
     )
-    .later("OOM scores"),
+    .now(),
     of_kind(
         "oom-score-adj-values",
         Kind::OomScores,
         "0 200 800",
         "Scores of a primary, a replica and a background child.",
     )
-    .later("OOM scores"),
+    .now(),
     yes_no("disable-thp", "yes", "Ask the kernel for no transparent huge pages.").at_start().now(),
     text_or_none("server-cpulist", "Cores for the workers, such as 0-3 or 0,2.")
         .alias(&["server_cpulist"])
         .at_start()
-        .later(AFFINITY),
+        .now(),
     text_or_none("bio-cpulist", "Cores for background threads.")
         .alias(&["bio_cpulist"])
         .at_start()
-        .later(AFFINITY),
+        .now(),
     text_or_none("aof-rewrite-cpulist", "Cores for the child that rewrites the AOF.")
         .alias(&["aof_rewrite_cpulist"])
         .at_start()

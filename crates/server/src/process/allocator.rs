@@ -54,7 +54,9 @@ fn number(name: &str, value: Option<&str>) -> Result<String, String> {
         let new: i64 = value.parse().map_err(|_| "value is not an integer")?;
         let mut new = new.to_le_bytes();
         // SAFETY: the control takes `width` bytes, which `new` has.
-        check(unsafe { mallctl(name.as_ptr(), null_mut(), null_mut(), new.as_mut_ptr().cast(), width) })?;
+        check(unsafe {
+            mallctl(name.as_ptr(), null_mut(), null_mut(), new.as_mut_ptr().cast(), width)
+        })?;
     }
     let mut le = [0; 8];
     le[..width].copy_from_slice(&old[..width]);

@@ -26,7 +26,9 @@
 use std::ffi::{c_int, c_void};
 use std::fmt::{self, Write as _};
 use std::panic::PanicHookInfo;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+};
 
 use config::{Config, id};
 
@@ -247,7 +249,8 @@ pub(crate) fn on_purpose(how: &str) -> ! {
         "assert" => panic!("assertion failed: DEBUG ASSERT called"),
         "oom" => {
             let size = isize::MAX as usize - 4096;
-            let layout = std::alloc::Layout::from_size_align(size, 1).expect("it is below the limit");
+            let layout =
+                std::alloc::Layout::from_size_align(size, 1).expect("it is below the limit");
             std::alloc::handle_alloc_error(layout)
         }
         how => panic!("DEBUG {how} called"),

@@ -32,7 +32,8 @@ fn server(identity: &Identity) -> Vec<Fact> {
     let uname = rustix::system::uname();
     let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
     let os = [text(uname.sysname()), text(uname.release()), text(uname.machine())].join(" ");
-    let executable = std::env::current_exe().map_or_else(|_| String::new(), |p| p.display().to_string());
+    let executable =
+        std::env::current_exe().map_or_else(|_| String::new(), |p| p.display().to_string());
     [
         ("redis_build_id", version::build_id()),
         ("os", os),

@@ -17,7 +17,9 @@ pub(crate) enum Fit {
     /// Only so many clients.
     Only(u64),
     /// Not even one.
-    None { files: u64 },
+    None {
+        files: u64,
+    },
 }
 
 /// Raises the limit of open files for so many clients.
@@ -50,15 +52,21 @@ pub(crate) fn raise(clients: u64, workers: usize) -> Fit {
     if after >= wanted {
         return Fit::All;
     }
-    let reason = super::reason(&error.into());
-    fall_short(clients, wanted, after, reserved, &reason)
+    let fit = fit(after, reserved);
+    if let Fit::Only(fitting) = fit {
+        log_shortage(clients, wanted, after, fitting, &super::reason(&error.into()));
+    }
+    fit
 }
 
-fn fall_short(clients: u64, wanted: u64, files: u64, reserved: u64, reason: &str) -> Fit {
-    if files <= reserved {
-        return Fit::None { files };
+fn fit(files: u64, reserved: u64) -> Fit {
+    match files.checked_sub(reserved) {
+        None | Some(0) => Fit::None { files },
+        Some(clients) => Fit::Only(clients),
     }
-    let fitting = files - reserved;
+}
+
+fn log_shortage(clients: u64, wanted: u64, files: u64, fitting: u64, reason: &str) {
     for text in [
         format!(
             "You requested maxclients of {clients} requiring at least {wanted} max file \
@@ -72,7 +80,6 @@ fn fall_short(clients: u64, wanted: u64, files: u64, reserved: u64, reason: &str
     ] {
         log::line('#', &text);
     }
-    Fit::Only(fitting)
 }
 
 #[cfg(test)]
@@ -81,8 +88,8 @@ mod tests {
 
     #[test]
     fn what_the_server_keeps_open_is_not_given_to_clients() {
-        assert_eq!(fall_short(10_000, 10_034, 1024, 34, "no"), Fit::Only(990));
-        assert_eq!(fall_short(10_000, 10_034, 34, 34, "no"), Fit::None { files: 34 });
+        assert_eq!(fit(1024, 34), Fit::Only(990));
+        assert_eq!(fit(34, 34), Fit::None { files: 34 });
     }
 
     #[test]

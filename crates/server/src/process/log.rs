@@ -250,7 +250,11 @@ fn open_syslog(config: &Config) {
     let ident = CString::new(config.bytes(id::SYSLOG_IDENT)).unwrap_or_default();
     // SAFETY: openlog keeps the pointer for ever; `into_raw` gives the string away for ever.
     unsafe {
-        libc::openlog(ident.into_raw(), libc::LOG_PID | libc::LOG_NDELAY | libc::LOG_NOWAIT, facility);
+        libc::openlog(
+            ident.into_raw(),
+            libc::LOG_PID | libc::LOG_NDELAY | libc::LOG_NOWAIT,
+            facility,
+        );
     }
 }
 

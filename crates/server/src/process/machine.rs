@@ -62,7 +62,12 @@ const BACKLOG: &str = "The kernel queues fewer than 511 new connections (net.cor
 /// `--check-system`: prints each check. True if all is well.
 pub(crate) fn check() -> bool {
     let clock = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let slow = clock.is_some_and(|name| !matches!(name.as_str(), "tsc" | "kvm-clock" | "arch_sys_counter" | "hyperv_clocksource_tsc_page"));
+    let slow = clock.is_some_and(|name| {
+        !matches!(
+            name.as_str(),
+            "tsc" | "kvm-clock" | "arch_sys_counter" | "hyperv_clocksource_tsc_page"
+        )
+    });
     let checks = [
         ("slow-clocksource", slow, CLOCK),
         ("overcommit", overcommit_is_forbidden(), OVERCOMMIT),
@@ -93,9 +98,10 @@ pub(crate) fn test_memory(megabytes: usize) -> bool {
             // Each word differs, so that two addresses of one cell are found too.
             *word = std::hint::black_box(pattern ^ i as u64);
         }
-        let wrong = words.iter().enumerate().filter(|(i, word)| {
-            std::hint::black_box(**word) != pattern ^ *i as u64
-        });
+        let wrong = words
+            .iter()
+            .enumerate()
+            .filter(|(i, word)| std::hint::black_box(**word) != pattern ^ *i as u64);
         errors += wrong.count();
     }
     match errors {
@@ -118,5 +124,6 @@ fn overcommit_is_forbidden() -> bool {
 }
 
 fn huge_pages_are_forced() -> bool {
-    read("/sys/kernel/mm/transparent_hugepage/enabled").is_some_and(|text| text.contains("[always]"))
+    read("/sys/kernel/mm/transparent_hugepage/enabled")
+        .is_some_and(|text| text.contains("[always]"))
 }

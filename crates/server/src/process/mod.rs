@@ -117,15 +117,15 @@ impl Process {
     }
 
     /// The server ends as it was asked to.
-    pub(crate) fn leave(self, unix_path: Option<&str>) {
+    pub(crate) fn leave(&mut self, unix_path: Option<&str>) {
         self.supervisor.stopping();
         self.clean_up(unix_path);
         log::line('#', "Redis is now ready to exit, bye bye...");
     }
 
     /// Removes what others would take for a running server.
-    pub(crate) fn clean_up(self, unix_path: Option<&str>) {
-        if let Some(pidfile) = self.pidfile {
+    pub(crate) fn clean_up(&mut self, unix_path: Option<&str>) {
+        if let Some(pidfile) = self.pidfile.take() {
             pidfile.remove();
         }
         if let Some(path) = unix_path {

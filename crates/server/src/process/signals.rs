@@ -13,9 +13,8 @@
 //!     to atomics.
 
 use std::io::Write;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use config::{Config, OptId, id};
 use engine::Engine;
@@ -26,7 +25,7 @@ use super::log;
 /// The signal that waits to be obeyed; 0 is none.
 static WAITING: AtomicI32 = AtomicI32::new(0);
 static WAS_ASKED: AtomicBool = AtomicBool::new(false);
-/// Worker 0's eventfd; -1 before there is one.
+/// A copy of worker 0's eventfd that is never closed; -1 before there is one.
 static INBOX_FD: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn on_signal(signal: libc::c_int) {
@@ -43,7 +42,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     WAITING.store(signal, Ordering::Release);
     let one = 1u64.to_ne_bytes();
     // SAFETY: the pointer and length are those of `one`; a descriptor of -1 is only an error.
-    unsafe { libc::write(INBOX_FD.load(Relaxed), one.as_ptr().cast(), one.len()) };
+    unsafe { libc::write(INBOX_FD.load(Ordering::Relaxed), one.as_ptr().cast(), one.len()) };
 }
 
 /// A line in the form that Redis gives to what its handlers log: no local time, which would need
@@ -63,14 +62,16 @@ pub(super) fn say(text: &str) {
     log::raw_from_handler(&line[..length]);
 }
 
-/// Installs the handlers; `inbox` is worker 0's and stays open as long as the process lives.
-pub(crate) fn install(inbox: BorrowedFd<'_>) {
-    INBOX_FD.store(inbox.as_raw_fd(), Relaxed);
+/// Installs the handlers; `inbox` is worker 0's eventfd.
+pub(crate) fn install(inbox: BorrowedFd<'_>) -> std::io::Result<()> {
+    let copy = rustix::io::fcntl_dupfd_cloexec(inbox, 0)?;
+    INBOX_FD.store(copy.into_raw_fd(), Ordering::Relaxed);
     handle(libc::SIGHUP, libc::SIG_IGN, 0);
     handle(libc::SIGPIPE, libc::SIG_IGN, 0);
     let handler = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
     handle(libc::SIGTERM, handler, 0);
     handle(libc::SIGINT, handler, 0);
+    Ok(())
 }
 
 /// `sigaction` with an empty mask.

@@ -140,7 +140,7 @@ fn a_daemon_leaves_its_parent_and_its_pid_in_a_file() {
     until("ready", || folder.read("log").contains("Ready to accept connections unix"));
     let pid = folder.read("pid").trim().to_owned();
     let mut session = Session::connect(&folder.path("s"));
-    assert_eq!(session.ask("PING"), "PONG");
+    assert_eq!(session.ask("DBSIZE"), "0");
     assert!(session.ask("INFO server").contains(&format!("process_id:{pid}\r\n")));
     session.ask("CONFIG SET shutdown-on-sigterm nosave");
     let pid = rustix::process::Pid::from_raw(pid.parse().expect("a number")).expect("not 0");
@@ -159,7 +159,7 @@ fn the_unix_socket_has_the_permissions_that_were_asked_for() {
 fn a_client_too_many_is_told_so() {
     let server = Server::start(&["--maxclients", "1"]);
     let mut first = server.connect();
-    assert_eq!(first.ask("PING"), "PONG");
+    assert_eq!(first.ask("DBSIZE"), "0");
     assert_eq!(server.connect().reply(), "ERR max number of clients reached");
 }
 

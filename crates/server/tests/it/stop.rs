@@ -31,5 +31,19 @@ fn a_lost_terminal_is_not_the_end() {
     let server = Server::start(&[]);
     server.signal(Signal::HUP);
     server.signal(Signal::PIPE);
-    assert_eq!(server.ask("PING"), "PONG");
+    assert_eq!(server.ask("DBSIZE"), "0");
+}
+
+#[test]
+fn a_second_sigint_ends_a_server_that_does_not_come_to_it() {
+    let mut server = Server::start(&["--enable-debug-command", "yes", "--io-threads", "1"]);
+    let mut session = server.connect();
+    // Far longer than the test takes: once it has logged, the server is busy until it is killed.
+    session.send("DEBUG LOG asleep\r\nDEBUG SLEEP 600");
+    server.wait_for_line("asleep");
+    server.signal(Signal::INT);
+    server.wait_for_line("Received SIGINT scheduling shutdown...");
+    server.signal(Signal::INT);
+    server.wait_for_line("You insist... exiting now.");
+    assert_eq!(server.wait().code(), Some(1));
 }
