@@ -18,8 +18,8 @@
 //!     distance that does not fit 64 bits and stores 127.
 //! (3) `#` and a field number so large that the product leaves 64 bits is out of range; in Redis
 //!     it wraps around and may hit bit 0.
-//! (4) `BITCOUNT key start` counts to the end, as in Valkey 8; Redis answers a syntax error, and
-//!     one test of its suite ("BITCOUNT syntax error #1") wants that.
+//! (4) `BITCOUNT key start` is a syntax error, as in Redis and as its suite wants; Valkey 8 counts
+//!     to the end.
 
 mod bit;
 mod bitfield;

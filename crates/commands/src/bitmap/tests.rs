@@ -98,10 +98,10 @@ fn counting_takes_ranges_in_bytes_and_bits() {
         > BITCOUNT s -9223372036854775808 -1 BYTE
         (integer) 26
         > BITCOUNT s 4
-        (integer) 7
+        (error) ERR syntax error
         > BITCOUNT s 0 1 BIT BIT
         (error) ERR syntax error
-        > BITCOUNT s a
+        > BITCOUNT s a 1
         (error) ERR value is not an integer or out of range
         "#,
     );
