@@ -171,16 +171,29 @@ impl Runner {
         let (plans, hashes) = plan(engine, client.db, batch, input, plans, hashes);
         self.last_ticks = store::ticks::now();
         let mut early = None;
-        for (i, plan) in plans.iter().enumerate() {
-            let request = batch.request(i);
+        let mut i = 0;
+        while i < plans.len() {
             engine.checkpoint(inside, client);
             if client.closing != Closing::No {
-                early = Some((request.start, Stop::Closing));
+                early = Some((batch.request(i).start, Stop::Closing));
                 break;
             }
+            if client.is_plain() && !engine.needs_password(client) {
+                let ran;
+                (i, ran) = self
+                    .run_straight(engine, inside, client, batch, input, &plans, &hashes, i, out);
+                if ran == Ran::Parked {
+                    early = Some((batch.request(i).start, Stop::Parked));
+                    break;
+                }
+                if i == plans.len() || inside.is_wanted() {
+                    continue;
+                }
+            }
+            let request = batch.request(i);
             let raw = (!request.inline).then(|| &input[request.start..request.end]);
             let args = batch.args(i, input);
-            let ran = self.run_one(engine, inside, client, *plan, &hashes, args, raw, out);
+            let ran = self.run_one(engine, inside, client, plans[i], &hashes, args, raw, out);
             if ran == Ran::Parked {
                 early = Some((request.start, Stop::Parked));
                 break;
@@ -189,6 +202,7 @@ impl Runner {
                 early = Some((request.end, Stop::Closing));
                 break;
             }
+            i += 1;
         }
         (self.plans, self.hashes) = (plans, hashes);
         early
@@ -208,9 +222,21 @@ fn plan(
     plans.clear();
     hashes.clear();
     let keyspace = &engine.keyspace;
+    // A pipeline often says the same word again: then it need not be looked up again.
+    let mut before: (&[u8], Option<CommandId>) = (b"", None);
     for i in 0..batch.len() {
         let args = batch.args(i, input);
-        let id = engine.table.lookup_call(args.len(), |i| args.at(i));
+        let id = if before.1.is_some() && args.at(0) == before.0 {
+            before.1
+        } else {
+            let id = engine.table.lookup_call(args.len(), |i| args.at(i));
+            let is_simple = id.is_some_and(|id| {
+                let entry = engine.table.get(id);
+                entry.parent.is_none() && entry.subcommands.is_empty()
+            });
+            before = (args.at(0), if is_simple { id } else { None });
+            id
+        };
         let mut plan = Plan { id, hashes_at: hashes.len() as u32, hashes: 0, first: 0, step: 0 };
         if let Some(id) = id {
             let entry = engine.table.get(id);

@@ -14,7 +14,6 @@
 use command::declare::Lock;
 use command::table::Entry;
 use resp::{Args, Reply};
-use store::access::Busy;
 use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
 
@@ -74,21 +73,8 @@ impl Runner {
         let keyspace = &engine.keyspace;
         let ran = match entry.lock {
             Lock::Keys => {
-                let access = loop {
-                    let access = match hashes.hashes {
-                        [] => Ok(Access::Nothing),
-                        [hash] => Access::one(keyspace, *hash),
-                        all => Access::many(keyspace, all.iter().copied()),
-                    };
-                    match access {
-                        Ok(access) => break access,
-                        Err(Busy(shard)) => {
-                            if keyspace.park(shard, self.worker) {
-                                engine.stats[self.worker].parked.add(1);
-                                return Ran::Parked;
-                            }
-                        }
-                    }
+                let Some(access) = engine.lock_keys(hashes.hashes, self.worker) else {
+                    return Ran::Parked;
                 };
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
             }
@@ -153,7 +139,7 @@ impl Runner {
                 effects: &mut self.effects,
                 random: &mut self.random,
                 index: db,
-                usage: Usage { clock: engine.settings.usage_clock(), now_ms: self.now_ms },
+                usage: Usage::new(engine.settings.usage_clock(), self.now_ms),
                 no_touch,
                 worker,
             },
@@ -166,20 +152,8 @@ impl Runner {
             hashes,
         };
         run_handler(&mut cx);
-        let Cx { db: Db { access, effects, .. }, world, .. } = cx;
-        if effects.dirty > 0 {
-            stats.dirty.add(effects.dirty);
-        }
-        if !effects.silent {
-            // (1): the locks in `access` are still held.
-            let verbatim = || raw.map_or_else(|| encode_args(args), <[u8]>::to_vec);
-            if effects.is_verbatim() && effects.dirty > 0 && raw.is_some() {
-                engine.journal.append(worker, db as u32, &[raw.expect("just checked")]);
-            } else {
-                effects.end_command(db, 0, verbatim);
-                append(engine, worker, effects.dbs, &effects.commands);
-            }
-        }
+        finish_effects(engine, &mut cx, db, raw);
+        let Cx { db: Db { access, .. }, world, .. } = cx;
         drop(access);
         drop(world);
         let now = store::ticks::now();
@@ -224,9 +198,27 @@ impl Runner {
     }
 }
 
+/// Counts what the command changed and journals what shall be repeated of it. The locks that the
+/// command ran under are still held (1).
+pub(crate) fn finish_effects(engine: &Engine, cx: &mut Cx<'_>, db: usize, raw: Option<&[u8]>) {
+    let (effects, args) = (&mut *cx.db.effects, cx.args);
+    if effects.dirty > 0 {
+        cx.db.stats.dirty.add(effects.dirty);
+    }
+    if effects.silent {
+        return;
+    }
+    if let (true, true, Some(raw)) = (effects.is_verbatim(), effects.dirty > 0, raw) {
+        engine.journal.append(cx.worker, db as u32, &[raw]);
+    } else {
+        effects.end_command(db, 0, || raw.map_or_else(|| encode_args(args), <[u8]>::to_vec));
+        append(engine, cx.worker, effects.dbs, &effects.commands);
+    }
+}
+
 /// Runs the handler; an error replaces whatever it had replied (2).
 #[inline]
-fn run_handler(cx: &mut Cx<'_>) {
+pub(crate) fn run_handler(cx: &mut Cx<'_>) {
     let reply_at = cx.reply.len();
     if let Err(error) = (cx.entry.decl.handler)(cx) {
         fail(cx, reply_at, &error);

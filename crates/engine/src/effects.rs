@@ -112,6 +112,12 @@ impl Effects {
         }
     }
 
+    /// Whether anything was noted since `begin`.
+    #[inline]
+    pub(crate) fn is_touched(&self) -> bool {
+        self.dirty != 0 || !self.commands.is_empty() || self.instead != Instead::Verbatim
+    }
+
     /// Whether the only thing to repeat is the request as it came.
     pub(crate) fn is_verbatim(&self) -> bool {
         self.commands.is_empty() && self.instead == Instead::Verbatim

@@ -24,6 +24,7 @@ pub mod sampler;
 pub mod scan_cursor;
 pub mod settings;
 pub mod stats;
+mod straight;
 
 pub use client::Client;
 pub use cx::{Cx, Handler};

@@ -23,11 +23,17 @@ pub enum UsageClock {
 pub struct Usage {
     pub clock: UsageClock,
     pub now_ms: i64,
+    lru_now: u32,
 }
 
 impl Usage {
+    pub fn new(clock: UsageClock, now_ms: i64) -> Usage {
+        Usage { clock, now_ms, lru_now: ((now_ms / 1000) as u32) & LRU_CLOCK_MAX }
+    }
+
+    #[inline]
     pub fn lru_now(&self) -> u32 {
-        ((self.now_ms / 1000) as u32) & LRU_CLOCK_MAX
+        self.lru_now
     }
 
     fn minutes_now(&self) -> u32 {
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn idle_time_survives_the_wrap_of_the_clock() {
-        let at = |s: i64| Usage { clock: UsageClock::Lru, now_ms: s * 1000 };
+        let at = |s: i64| Usage::new(UsageClock::Lru, s * 1000);
         assert_eq!(at(100).idle_ms(40), 60_000);
         assert_eq!(at((1 << 24) + 5).idle_ms(LRU_CLOCK_MAX - 5), 10_000);
     }
@@ -93,9 +99,9 @@ mod tests {
     #[test]
     fn frequency_decays_with_the_minutes_and_grows_with_use() {
         let clock = UsageClock::Lfu { log_factor: 10, decay_minutes: 1 };
-        let now = Usage { clock, now_ms: 10 * 60_000 };
+        let now = Usage::new(clock, 10 * 60_000);
         assert_eq!(now.frequency(now.fresh()), LFU_INIT);
-        let later = Usage { clock, now_ms: 13 * 60_000 };
+        let later = Usage::new(clock, 13 * 60_000);
         assert_eq!(later.frequency(now.fresh()), LFU_INIT - 3);
         assert_eq!(now.frequency(now.touched(now.fresh(), || 0)), LFU_INIT + 1);
     }

@@ -127,7 +127,7 @@ impl Keyspace {
     #[inline]
     pub fn try_lock(&self, shard: usize) -> Option<ShardGuard<'_>> {
         (!self.is_shared() || self.shards[shard].lock.lock_spinning())
-            .then(|| ShardGuard { keyspace: self, shard })
+            .then(|| ShardGuard { keyspace: self, shard: &self.shards[shard], index: shard })
     }
 
     /// Takes the shard, giving up the processor between tries: for commands that are nobody's
@@ -150,12 +150,13 @@ impl Keyspace {
 /// A shard, held. Dropping it frees the shard and wakes who waits for it.
 pub struct ShardGuard<'k> {
     keyspace: &'k Keyspace,
-    shard: usize,
+    shard: &'k Shard,
+    index: usize,
 }
 
 impl ShardGuard<'_> {
     pub fn index(&self) -> usize {
-        self.shard
+        self.index
     }
 }
 
@@ -166,7 +167,7 @@ impl Deref for ShardGuard<'_> {
     fn deref(&self) -> &ShardData {
         // SAFETY: the guard is the only one for this shard: `try_lock` took the lock, or there is
         // one worker, whose `Access` never takes a shard twice.
-        unsafe { &*self.keyspace.shards[self.shard].data.get() }
+        unsafe { &*self.shard.data.get() }
     }
 }
 
@@ -174,7 +175,7 @@ impl DerefMut for ShardGuard<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut ShardData {
         // SAFETY: as above.
-        unsafe { &mut *self.keyspace.shards[self.shard].data.get() }
+        unsafe { &mut *self.shard.data.get() }
     }
 }
 
@@ -182,7 +183,7 @@ impl Drop for ShardGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.keyspace.is_shared() {
-            let mut waiting = self.keyspace.shards[self.shard].lock.unlock();
+            let mut waiting = self.shard.lock.unlock();
             while waiting != 0 {
                 self.keyspace.wake.wake(waiting.trailing_zeros() as usize);
                 waiting &= waiting - 1;

@@ -1,0 +1,181 @@
+//! The straight path: requests that need nothing but the shards of their keys.
+//!
+//! Nearly all requests of a busy server are of this kind, and a pipeline has many in a row. What
+//! is the same for all of them is looked at once: the client is in no transaction, authenticated,
+//! wants its replies; the clock, the journal's state, the selected database. One `Cx` serves them
+//! all, only its arguments change. A request of any other kind ends the run and goes the general
+//! way, in `call.rs`.
+//!
+//! # Invariants
+//!
+//! (1) A command of lock class Keys changes neither its client nor anything that the run has
+//!     looked at once; whoever does needs the world, and a worker that is wanted ends its run.
+//! (2) With one worker its only shard is taken for the whole run; with several, each command takes
+//!     and frees its own.
+//! (3) Time is measured over commands of the same name in a row and shared among them.
+
+use command::declare::Lock;
+use command::table::CommandId;
+use resp::{Batch, Reply};
+use store::access::Busy;
+use store::eviction_clock::Usage;
+use store::{Access, Inside};
+
+use crate::batch::{Plan, Runner};
+use crate::call::{Ran, finish_effects, run_handler};
+use crate::client::Client;
+use crate::cx::{Cx, KeyHashes};
+use crate::db::Db;
+use crate::engine::Engine;
+use crate::stats::WorkerStats;
+
+impl Runner {
+    /// Runs requests from number `from` on, as long as they are of the kind described above. The
+    /// number of the first that was not run, and whether it waits for a shard.
+    #[expect(clippy::too_many_arguments, reason = "the batch and everything it may touch")]
+    pub(crate) fn run_straight(
+        &mut self,
+        engine: &Engine,
+        inside: &Inside<'_>,
+        client: &mut Client,
+        batch: &Batch,
+        input: &[u8],
+        plans: &[Plan],
+        hashes: &[u64],
+        from: usize,
+        out: &mut Vec<u8>,
+    ) -> (usize, Ran) {
+        let Some(first) = plans.get(from).and_then(|plan| plan.id) else {
+            return (from, Ran::Done);
+        };
+        let keyspace = &engine.keyspace;
+        let is_shared = keyspace.is_shared();
+        let (worker, db) = (self.worker, client.db);
+        let stats = &*engine.stats[worker];
+        let silent = !engine.journal.is_on();
+        self.effects.begin(silent, db);
+        let access = if is_shared {
+            Access::Nothing
+        } else {
+            Access::one(keyspace, 0).unwrap_or(Access::Nothing)
+        };
+        let (protocol, no_touch) = (client.protocol, client.no_touch);
+        let mut cx = Cx {
+            args: batch.args(from, input),
+            db: Db {
+                access,
+                engine,
+                keyspace,
+                stats,
+                effects: &mut self.effects,
+                random: &mut self.random,
+                index: db,
+                usage: Usage::new(engine.settings.usage_clock(), self.now_ms),
+                no_touch,
+                worker,
+            },
+            reply: Reply::new(out, protocol),
+            client,
+            engine,
+            world: None,
+            entry: engine.table.get(first),
+            worker,
+            hashes: KeyHashes::default(),
+        };
+        let mut timer = Timer { id: first, calls: 0, since: self.last_ticks };
+        let mut ran = Ran::Done;
+        let mut at = from;
+        while let Some(plan) = plans.get(at) {
+            let Some(id) = plan.id else { break };
+            let entry = engine.table.get(id);
+            cx.args = batch.args(at, input);
+            if entry.lock != Lock::Keys
+                || !entry.arity_allows(cx.args.len())
+                || inside.is_wanted()
+            {
+                break;
+            }
+            cx.entry = entry;
+            cx.hashes = plan.hashes(hashes);
+            if is_shared {
+                match engine.lock_keys(cx.hashes.hashes, worker) {
+                    Some(access) => cx.db.access = access,
+                    None => {
+                        ran = Ran::Parked;
+                        break;
+                    }
+                }
+            }
+            if id != timer.id {
+                timer.stop(stats);
+                timer.id = id;
+            }
+            run_handler(&mut cx);
+            if cx.db.effects.is_touched() {
+                let request = batch.request(at);
+                let raw = (!request.inline).then(|| &input[request.start..request.end]);
+                finish_effects(engine, &mut cx, db, raw);
+                cx.db.effects.begin(silent, db);
+            }
+            if is_shared {
+                cx.db.access = Access::Nothing;
+            }
+            timer.calls += 1;
+            at += 1;
+        }
+        timer.stop(stats);
+        if at > from {
+            let count = (at - from) as u64;
+            cx.client.last_command = plans[at - 1].id;
+            cx.client.commands += count;
+            stats.commands.add(count);
+        }
+        drop(cx);
+        self.last_ticks = timer.since;
+        (at, ran)
+    }
+}
+
+/// (3).
+struct Timer {
+    id: CommandId,
+    calls: u64,
+    since: u64,
+}
+
+impl Timer {
+    fn stop(&mut self, stats: &WorkerStats) {
+        if self.calls == 0 {
+            return;
+        }
+        let now = store::ticks::now();
+        let command = &stats.per_command[self.id.index()];
+        command.calls.add(self.calls);
+        command.ticks.add(now.wrapping_sub(self.since));
+        (self.since, self.calls) = (now, 0);
+    }
+}
+
+impl Engine {
+    /// The shards of these keys; none if one is busy and the worker will be woken when it is free.
+    #[inline]
+    pub(crate) fn lock_keys(&self, hashes: &[u64], worker: usize) -> Option<Access<'_>> {
+        let keyspace = &self.keyspace;
+        loop {
+            let access = match hashes {
+                [] => return Some(Access::Nothing),
+                [hash] => Access::one(keyspace, *hash),
+                all => Access::many(keyspace, all.iter().copied()),
+            };
+            match access {
+                Ok(access) => return Some(access),
+                Err(Busy(shard)) => {
+                    if keyspace.park(shard, worker) {
+                        self.stats[worker].parked.add(1);
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
