@@ -1,13 +1,16 @@
 //! What a data set is made of: structures that know bytes and hashes, not clients or commands.
 //!
 //! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
-//! [`heap`] holds the records the table's slots point to.
+//! [`heap`] holds the records the table's slots point to, [`pages`] is the memory under both once
+//! they are large.
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 
 pub mod hash;
 pub mod heap;
+pub mod pages;
 pub mod table;
+mod units;
 
 pub use hash::HashKey;
 pub use heap::Heap;

@@ -57,7 +57,8 @@ impl Table {
         assert_eq!(stats.entries, self.len, "len");
         let directory = Directory::of(self.root);
         let directory_bytes = directory.map_or(0, |d| 8 * d.len());
-        assert_eq!(stats.buckets * 128 + directory_bytes, self.bytes, "bytes");
+        let segment_bytes: usize = self.segments().map(|(_, segment)| segment.bytes()).sum();
+        assert_eq!(segment_bytes + directory_bytes, self.bytes, "bytes");
         let (mut ttl_len, mut deepest_count) = (0, 0);
         for (position, segment) in self.segments() {
             assert_eq!(position, segment.start(position), "(2) a run begins on its boundary");

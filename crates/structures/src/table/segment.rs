@@ -27,6 +27,7 @@
 use super::bucket::{BUCKET_BYTES, Bucket, LANES, lanes};
 use super::expire;
 use super::slot::Word;
+use crate::pages;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
@@ -44,6 +45,10 @@ const EXTRA_MAX: usize = 4096;
 /// Measured: with stashes of 4 to 6 % of all slots a segment fills to 94 to 96 %, with only the
 /// first bucket for a stash to 90 %.
 const BUCKETS_PER_EXTRA: usize = 24;
+
+/// Segments lie on huge pages from this depth on: when the table has some 16 of them, or 10,000
+/// entries. It is in the segment's word, so it also says where to give its memory back.
+const POOLED_DEPTH_MIN: u32 = 4;
 
 /// Slots among the lanes of the first bucket, and of any other.
 const STASH_LANES: u32 = 0xfff0;
@@ -65,11 +70,23 @@ impl Segment {
     /// An empty one, which no lookup knows yet.
     pub(super) fn allocate(depth: u32, homes: usize, extra: usize) -> Segment {
         assert!(homes <= HOMES_MAX && extra <= EXTRA_MAX, "more equal hashes than can be");
-        let layout = Self::layout(1 + homes + extra);
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(buckets) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };
-        assert!(memory.expose_provenance() as u64 & !ADDRESS == 0, "addresses have 48 bits");
+        let count = 1 + homes + extra;
+        let buckets: NonNull<Bucket> = match pooled_units(depth, count) {
+            Some(units) => {
+                let memory = pages::take(units);
+                // SAFETY: the run is as long.
+                unsafe { memory.write_bytes(0, count * BUCKET_BYTES) };
+                memory.cast()
+            }
+            None => {
+                let layout = Self::layout(count);
+                // SAFETY: the layout is not empty.
+                let memory = unsafe { alloc_zeroed(layout) };
+                NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+            }
+        };
+        let address = buckets.as_ptr().expose_provenance() as u64;
+        assert!(address & !ADDRESS == 0, "addresses have 48 bits");
         let segment = Segment { buckets, homes, depth };
         segment.bucket(0).set_extra(extra);
         segment.set_min_ms(u64::MAX);
@@ -79,9 +96,15 @@ impl Segment {
     /// # Safety
     /// Nobody may look at it again.
     pub(super) unsafe fn free(self) {
-        let layout = Self::layout(self.bucket_count());
-        // SAFETY: allocated with this layout: neither homes nor extra ever change.
-        unsafe { dealloc(self.buckets.as_ptr().cast(), layout) }
+        let count = self.bucket_count();
+        // SAFETY: neither depth nor homes nor extra ever change, so this is where it came from
+        // and how much.
+        unsafe {
+            match pooled_units(self.depth, count) {
+                Some(units) => pages::give_back(self.buckets.cast(), units),
+                None => dealloc(self.buckets.as_ptr().cast(), Self::layout(count)),
+            }
+        }
     }
 
     fn layout(buckets: usize) -> Layout {
@@ -118,7 +141,9 @@ impl Segment {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bucket_count() * BUCKET_BYTES
+        let count = self.bucket_count();
+        pooled_units(self.depth, count)
+            .map_or(count * BUCKET_BYTES, |units| units * pages::UNIT_BYTES)
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -347,6 +372,12 @@ impl Segment {
         let tag = (home << 16).div_ceil(self.homes) as u64;
         self.start(position) | tag << 48 >> self.depth
     }
+}
+
+/// Units of the [pool](pages) such a segment takes; none if the allocator serves it.
+fn pooled_units(depth: u32, buckets: usize) -> Option<usize> {
+    let units = (buckets * BUCKET_BYTES).div_ceil(pages::UNIT_BYTES);
+    (depth >= POOLED_DEPTH_MIN && (2..=pages::RUN_UNITS_MAX).contains(&units)).then_some(units)
 }
 
 /// Slots in a segment of this many buckets.
