@@ -62,6 +62,9 @@ pub struct Runner {
     pub worker: usize,
     pub now_ms: i64,
     pub random: Random,
+    /// What runs here is a stream of effects: an AOF, a primary, a test's journal. Nothing expires
+    /// by the clock then, only by the DEL in the stream: whoever wrote it decided by their clock.
+    pub replays: bool,
     pub(crate) effects: Effects,
     pub(crate) last_ticks: u64,
     batch: Batch,
@@ -96,6 +99,7 @@ impl Runner {
             worker,
             now_ms: 0,
             random: engine.new_random(),
+            replays: false,
             effects: Effects::default(),
             last_ticks: 0,
             batch: Batch::new(),

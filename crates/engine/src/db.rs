@@ -48,6 +48,8 @@ pub struct Db<'a> {
     pub usage: Usage,
     /// CLIENT NO-TOUCH: reading does not count as use.
     pub(crate) no_touch: bool,
+    /// See `Runner::replays`.
+    pub(crate) replays: bool,
     pub(crate) worker: usize,
 }
 
@@ -57,6 +59,28 @@ pub struct Detached {
     pub value: OwnedValue,
     pub expire_ms: Option<i64>,
     pub usage: u32,
+}
+
+/// The moment at which a command runs, as far as expiry goes. It stands still while a stream of
+/// effects is replayed: keys go by the DEL in the stream then, at the moment their writer chose.
+#[derive(Clone, Copy)]
+pub struct ExpiryClock {
+    now_ms: i64,
+    stands: bool,
+}
+
+impl ExpiryClock {
+    /// Whether a key with this expiry is gone, though nobody may have removed it yet.
+    #[inline]
+    pub fn has_expired(self, expire_ms: Option<i64>) -> bool {
+        !self.stands && expire_ms.is_some_and(|at| at < self.now_ms)
+    }
+
+    /// Whether a moment that a command names has come, so that the key goes at once instead of
+    /// getting that expiry.
+    pub fn is_due(self, at_ms: i64) -> bool {
+        !self.stands && at_ms <= self.now_ms
+    }
 }
 
 impl<'a> Db<'a> {
@@ -87,12 +111,11 @@ impl<'a> Db<'a> {
 
     #[inline(never)]
     fn delete_if_expired(&mut self, key: Key<'_>, slot: Slot) -> bool {
-        let now_ms = self.usage.now_ms;
-        let part = self.part(key.hash);
-        if part.record(slot).expire_ms().is_none_or(|at| at >= now_ms) {
+        let expire_ms = self.part(key.hash).record(slot).expire_ms();
+        if !self.expiry_clock().has_expired(expire_ms) {
             return false;
         }
-        let remains = part.remove(slot);
+        let remains = self.part(key.hash).remove(slot);
         let lazy = self.engine.settings.lazy_expire.load(Relaxed);
         self.free(remains, lazy);
         self.stats.expired_keys.add(1);
@@ -404,6 +427,12 @@ impl<'a> Db<'a> {
     /// The type of the value, as TYPE prints it.
     pub fn type_of(&mut self, key: Key<'_>) -> Option<Type> {
         self.read_untouched(key).map(|record| record.value_type())
+    }
+
+    /// What this command may call expired.
+    #[inline]
+    pub fn expiry_clock(&self) -> ExpiryClock {
+        ExpiryClock { now_ms: self.usage.now_ms, stands: self.replays }
     }
 
     /// A command gave the key a moment that has passed: the key goes as expired keys go, and its

@@ -36,7 +36,7 @@ impl ExpireWalk {
         runner: &mut Runner,
         budget_us: u64,
     ) -> bool {
-        if !engine.active_expire.load(Relaxed) {
+        if runner.replays || !engine.active_expire.load(Relaxed) {
             return true;
         }
         let started = store::ticks::now();

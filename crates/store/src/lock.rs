@@ -17,8 +17,8 @@
 //! # Invariants
 //!
 //! (1) Between a successful `try_lock` and its `unlock`, nobody else's `try_lock` succeeds.
-//! (2) A worker whose `park` returned true is woken by the next unlock: its bit is set before the
-//!     word says AWAITED, and the unlock that finds AWAITED takes all bits.
+//! (2) A worker whose `park` returned true is woken by the next unlock: its bit is set before it
+//!     writes AWAITED itself, and the unlock that finds AWAITED takes all bits.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering, spin_loop};
 
@@ -77,13 +77,12 @@ impl ShardLock {
             if word == FREE {
                 return false;
             }
+            // A word that says AWAITED already is written again: only this write carries our bit
+            // to the unlock, and only it proves that the unlock is still to come.
             let awaited = HELD | AWAITED;
-            if word == awaited
-                || self
-                    .word
-                    .compare_exchange(HELD, awaited, Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok()
-            {
+            let written =
+                self.word.compare_exchange(word, awaited, Ordering::AcqRel, Ordering::Relaxed);
+            if written.is_ok() {
                 return true;
             }
         }
@@ -141,6 +140,22 @@ mod loom_tests {
             let t = thread::spawn(move || run(other));
             run(shared);
             t.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_second_worker_that_parks_is_not_forgotten() {
+        loom::model(|| {
+            let lock = Arc::new(ShardLock::new());
+            assert!(lock.try_lock());
+            let park = |worker| {
+                let lock = lock.clone();
+                thread::spawn(move || lock.park(worker))
+            };
+            let (one, two) = (park(1), park(2));
+            let woken = lock.unlock();
+            assert!(!one.join().unwrap() || woken & 1 << 1 != 0, "the first was forgotten");
+            assert!(!two.join().unwrap() || woken & 1 << 2 != 0, "the second was forgotten");
         });
     }
 

@@ -95,6 +95,14 @@ impl TestServer {
         TestServer { engine: Arc::new(engine), host, seats, runners }
     }
 
+    /// Made for being fed a stream of effects, in which nothing expires by the clock.
+    pub fn replays(mut self) -> TestServer {
+        for runner in &mut self.runners {
+            runner.replays = true;
+        }
+        self
+    }
+
     /// A new client on worker 0.
     pub fn connect(&mut self) -> Session {
         self.connect_to(0)

@@ -137,7 +137,7 @@ fn expire_at(cx: &mut Cx<'_>, origin_ms: i64, unit: Unit) -> CmdResult {
         cx.reply.integer(0);
         return Ok(());
     }
-    if at_ms <= cx.now_ms() {
+    if cx.db.expiry_clock().is_due(at_ms) {
         let lazy = cx.db.expires_lazily();
         cx.db.delete(key, lazy);
         cx.db.changed(key, Class::Generic, "del", 1);

@@ -30,13 +30,13 @@ pub const KEYS: Command = Command {
 };
 
 fn keys(cx: &mut Cx<'_>) -> CmdResult {
-    let (pattern, now_ms) = (cx.arg(1), cx.now_ms());
-    let is_live = |expire_ms: Option<i64>| expire_ms.is_none_or(|at| at > now_ms);
+    let pattern = cx.arg(1);
+    let clock = cx.db.expiry_clock();
     let header = cx.reply.deferred_array();
     let mut found = 0;
     if is_literal(pattern) {
         let key = cx.db.key(pattern);
-        if cx.db.peek(key).is_some_and(|record| is_live(record.expire_ms())) {
+        if cx.db.peek(key).is_some_and(|record| !clock.has_expired(record.expire_ms())) {
             cx.reply.bulk(pattern);
             found = 1;
         }
@@ -44,7 +44,7 @@ fn keys(cx: &mut Cx<'_>) -> CmdResult {
         let matches = matcher(pattern);
         for shard in 0..cx.db.shard_count() {
             cx.db.shard(shard).for_each(|record| {
-                if matches(record.key()) && is_live(record.expire_ms()) {
+                if matches(record.key()) && !clock.has_expired(record.expire_ms()) {
                     cx.reply.bulk(record.key());
                     found += 1;
                 }
@@ -89,7 +89,7 @@ fn randomkey(cx: &mut Cx<'_>) -> CmdResult {
     while !cx.db.is_empty() {
         // None: the last keys went away between counting and choosing.
         let Some((name, expire_ms)) = cx.db.random_key() else { continue };
-        if expire_ms.is_none_or(|at| at > cx.now_ms()) {
+        if !cx.db.expiry_clock().has_expired(expire_ms) {
             cx.reply.bulk(&name);
             return Ok(());
         }

@@ -62,7 +62,7 @@ fn scan(cx: &mut Cx<'_>) -> CmdResult {
     let number = parse_cursor(cx.arg(1)).ok_or(CmdError::INVALID_CURSOR)?;
     let options = Options::parse(cx, 2)?;
     let matches = matcher(options.pattern);
-    let now_ms = cx.now_ms();
+    let clock = cx.db.expiry_clock();
 
     let mut names = Vec::new();
     let mut names_reply = Reply::new(&mut names, cx.reply.protocol());
@@ -80,7 +80,7 @@ fn scan(cx: &mut Cx<'_>) -> CmdResult {
             if !matches(record.key()) {
                 return;
             }
-            if record.expire_ms().is_some_and(|at| at <= now_ms) {
+            if clock.has_expired(record.expire_ms()) {
                 due.push(record.key().to_vec());
             } else if options.kind.allows(record.value_type()) {
                 names_reply.bulk(record.key());

@@ -112,7 +112,9 @@ fn getex(cx: &mut Cx<'_>) -> CmdResult {
     }
     // Redis looks at the number only for a key that is there.
     match (ttl, ttl.moment_ms(cx)?) {
-        (Ttl::Moment { unit, .. }, Some(ms)) if unit.is_absolute() && ms <= cx.now_ms() => {
+        (Ttl::Moment { unit, .. }, Some(ms))
+            if unit.is_absolute() && cx.db.expiry_clock().is_due(ms) =>
+        {
             cx.db.delete_as_due(key);
         }
         (_, Some(ms)) => {

@@ -212,7 +212,7 @@ fn apply<N: Amount>(
     }
     let expire = match (options.ttl, moment_ms) {
         (_, Some(_)) if options.only_without_expire && expires => Expire::Keep,
-        (_, Some(ms)) if ms <= cx.now_ms() => {
+        (_, Some(ms)) if cx.db.expiry_clock().is_due(ms) => {
             cx.db.delete_as_due(key);
             return Ok(());
         }

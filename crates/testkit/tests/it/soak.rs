@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use testkit::soak;
 
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(10);
 
 #[test]
-fn four_workers_lose_no_update_and_the_journal_replays() {
-    for seed in 1..=4 {
-        let report = soak::run(4, seed, TIME, 20_000);
-        assert!(report.increments > 0 && report.keys > 0, "the soak did something: {report:?}");
+fn many_workers_lose_nothing_and_their_journal_replays() {
+    for workers in [2, 4] {
+        let report = soak::run(workers, 1, 4, TIME);
+        assert!(report.increments > 0 && report.walks > 0, "the soak did something: {report:?}");
     }
 }
 
 #[test]
 fn one_worker_gives_a_journal_that_replays() {
-    let report = soak::run(1, 7, TIME, 20_000);
+    let report = soak::run(1, 7, 4, TIME);
     assert!(report.replayed_bytes > 0, "the soak wrote something: {report:?}");
 }

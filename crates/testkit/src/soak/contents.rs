@@ -1,0 +1,79 @@
+//! All that an engine holds, in a form that two engines can be compared by.
+
+use std::collections::BTreeMap;
+
+use engine::Engine;
+use store::{Collection, Record};
+
+/// A key with its database.
+pub(super) type Place = (usize, Vec<u8>);
+
+/// What a key holds. Encodings are left out: a replica may have another, as in Redis.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    value: Value,
+    expire_ms: Option<i64>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Value {
+    String(Vec<u8>),
+    List(Vec<Vec<u8>>),
+    /// Sorted: order is no property of a set.
+    Set(Vec<Vec<u8>>),
+}
+
+impl Held {
+    fn of(record: &Record<'_>) -> Held {
+        let value = match record.collection() {
+            None => Value::String(record.string().expect("else it is a string").to_vec()),
+            Some(Collection::List(list)) => Value::List(list.iter().map(|e| e.to_vec()).collect()),
+            Some(Collection::Set(set)) => {
+                let mut members: Vec<Vec<u8>> = set.iter().map(|m| m.to_vec()).collect();
+                members.sort();
+                Value::Set(members)
+            }
+        };
+        Held { value, expire_ms: record.expire_ms() }
+    }
+
+    /// The integer in a string.
+    pub(super) fn integer(&self) -> Option<i64> {
+        match &self.value {
+            Value::String(text) => base::number::parse_i64(text),
+            Value::List(_) | Value::Set(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = |all: &[Vec<u8>]| -> Vec<String> {
+            all.iter().map(|e| e.escape_ascii().to_string()).collect()
+        };
+        match &self.value {
+            Value::String(text) => write!(f, "string \"{}\"", text.escape_ascii())?,
+            Value::List(elements) => write!(f, "list {:?}", words(elements))?,
+            Value::Set(members) => write!(f, "set {:?}", words(members))?,
+        }
+        match self.expire_ms {
+            Some(at_ms) => write!(f, " until {at_ms}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Every key of every database, whether its time has come or not. Checks the tables on the way.
+pub(super) fn of(engine: &Engine) -> BTreeMap<Place, Held> {
+    let mut all = BTreeMap::new();
+    for shard in 0..engine.keyspace.shard_count() {
+        let shard = engine.keyspace.lock(shard);
+        for (db, part) in shard.dbs.iter().enumerate() {
+            part.check();
+            part.for_each(|record| {
+                all.insert((db, record.key().to_vec()), Held::of(&record));
+            });
+        }
+    }
+    all
+}
