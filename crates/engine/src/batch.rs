@@ -261,13 +261,7 @@ fn plan(
         plans.push(plan);
     }
     if hashes.len() > 1 {
-        let pinned = keyspace.pin();
-        for &hash in &hashes {
-            keyspace.prefetch_bucket(db, hash, &pinned);
-        }
-        for &hash in &hashes {
-            keyspace.prefetch_record(db, hash, &pinned);
-        }
+        keyspace.prefetch(db, &hashes);
     }
     (plans, hashes)
 }

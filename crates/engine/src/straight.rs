@@ -73,6 +73,7 @@ impl Runner {
                 usage: Usage::new(engine.settings.usage_clock(), self.now_ms),
                 no_touch,
                 worker,
+                replays: self.replays,
             },
             reply: Reply::new(out, protocol),
             client,

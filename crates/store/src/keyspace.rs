@@ -11,7 +11,6 @@ use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
 use structures::hash::HashKey;
 use structures::table::Peek;
@@ -105,22 +104,21 @@ impl Keyspace {
         self.bits != 0
     }
 
-    /// To be held while prefetching: keeps what is replaced meanwhile from being freed.
-    pub fn pin(&self) -> Guard {
-        crossbeam_epoch::pin()
-    }
-
-    /// Stage one of a batch: brings the key's bucket to the cache. Takes no lock; the caller
-    /// holds a [`Keyspace::pin`].
+    /// Brings the buckets and records of a batch's keys to the cache, so that the commands behind
+    /// find them there: all buckets are under way before the first record is asked for. Takes no
+    /// lock; what is replaced meanwhile is not freed before we are done.
     #[inline]
-    pub fn prefetch_bucket(&self, db: usize, hash: u64, pinned: &Guard) {
-        self.shards[self.shard_of(hash)].peeks[db].prefetch_bucket(hash, self.bits, pinned);
-    }
-
-    /// Stage two: brings the records to the cache whose tags match.
-    #[inline]
-    pub fn prefetch_record(&self, db: usize, hash: u64, pinned: &Guard) {
-        self.shards[self.shard_of(hash)].peeks[db].prefetch_entry(hash, self.bits, pinned);
+    pub fn prefetch(&self, db: usize, hashes: &[u64]) {
+        let pinned = crossbeam_epoch::pin();
+        let peek = |hash: u64| &*self.shards[self.shard_of(hash)].peeks[db];
+        if self.is_shared() {
+            hashes.iter().for_each(|&h| peek(h).prefetch_bucket(h, self.bits, &pinned));
+            hashes.iter().for_each(|&h| peek(h).prefetch_entry(h, self.bits, &pinned));
+        } else {
+            let peek = &*self.shards[0].peeks[db];
+            hashes.iter().for_each(|&h| peek.prefetch_bucket(h, 0, &pinned));
+            hashes.iter().for_each(|&h| peek.prefetch_entry(h, 0, &pinned));
+        }
     }
 
     /// Takes the shard if it becomes free within about a microsecond.

@@ -18,17 +18,6 @@ pub(crate) fn memory_bytes() -> u64 {
     info.totalram as u64 * u64::from(info.mem_unit)
 }
 
-/// `disable-thp`: huge pages would make a small change cost two megabytes of resident memory.
-pub(crate) fn disable_huge_pages(config: &Config) {
-    if !config.flag(id::DISABLE_THP) || !huge_pages_are_forced() {
-        return;
-    }
-    // SAFETY: this request takes a number and looks at no memory.
-    if unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) } == -1 {
-        log::line('#', HUGE_PAGES);
-    }
-}
-
 /// Warnings about what the operator could do better.
 pub(crate) fn warn(config: &Config) {
     let backlog = config.int(id::TCP_BACKLOG);

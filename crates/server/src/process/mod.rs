@@ -85,7 +85,6 @@ impl Process {
             .map_err(|_| "Failed to configure LOCALE for invalid locale name.".to_owned())?;
         // It has been logged; a server runs without.
         let _ = oom_score::apply(config);
-        machine::disable_huge_pages(config);
         if config.flag(id::SET_PROC_TITLE) {
             title::prepare();
             title::set(config, config_file.as_deref());
