@@ -33,6 +33,8 @@ use crate::error::CmdError;
 const BATCH_MAX: usize = 32;
 /// Requests of one connection before others get their turn.
 const TURN_MAX: usize = 1024;
+/// Replies of one connection before they are sent and others get their turn.
+const TURN_REPLY_BYTES_MAX: usize = 1 << 20;
 /// As Redis: a request of more arguments is refused.
 const ARGS_MAX: usize = 1024 * 1024;
 
@@ -187,6 +189,10 @@ impl Runner {
             }
             if client.closing != Closing::No {
                 early = Some((request.end, Stop::Closing));
+                break;
+            }
+            if out.len() > TURN_REPLY_BYTES_MAX {
+                early = Some((request.end, Stop::Turn));
                 break;
             }
         }
