@@ -33,6 +33,8 @@ use crate::error::CmdError;
 const BATCH_MAX: usize = 32;
 /// Requests of one connection before others get their turn.
 const TURN_MAX: usize = 1024;
+/// Replies of one connection before they are sent and others get their turn.
+pub(crate) const TURN_REPLY_BYTES_MAX: usize = 1 << 20;
 /// As Redis: a request of more arguments is refused.
 const ARGS_MAX: usize = 1024 * 1024;
 
@@ -190,7 +192,14 @@ impl Runner {
                     early = Some((batch.request(i).start, Stop::Parked));
                     break;
                 }
-                if i == plans.len() || inside.is_wanted() {
+                if i == plans.len() {
+                    break;
+                }
+                if out.len() > TURN_REPLY_BYTES_MAX {
+                    early = Some((batch.request(i).start, Stop::Turn));
+                    break;
+                }
+                if inside.is_wanted() {
                     continue;
                 }
             }
@@ -207,6 +216,10 @@ impl Runner {
                 break;
             }
             i += 1;
+            if out.len() > TURN_REPLY_BYTES_MAX {
+                early = Some((request.end, Stop::Turn));
+                break;
+            }
         }
         (self.plans, self.hashes) = (plans, hashes);
         early

@@ -1,18 +1,20 @@
 //! One connection, as the engine knows it. The socket itself is the server's.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use resp::{Pending, Protocol};
 
 use crate::clients::ClientIndex;
 use crate::multi::Multi;
+use crate::output::Output;
 
 /// Where a client connects from, or to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     Tcp(SocketAddr),
     /// The path of the server's socket.
-    Unix(std::sync::Arc<str>),
+    Unix(Arc<str>),
     /// No socket: tests and internal calls.
     None,
 }
@@ -83,10 +85,13 @@ pub struct Client {
     pub last_command: Option<command::table::CommandId>,
     /// Input that is not a whole request yet.
     pub input: Vec<u8>,
+    /// While requests run that were kept and are large: all of that input. A value that makes up
+    /// most of it is stored as a part of it: see [`crate::Cx::value`].
+    pub large_input: Option<Arc<Vec<u8>>>,
     /// The parser's notes on `input`.
     pub pending: Pending,
     /// Replies that the socket did not take yet.
-    pub output: Vec<u8>,
+    pub output: Output,
     /// When the output first exceeded its soft limit.
     pub output_over_since_ms: Option<i64>,
     pub input_bytes: u64,
@@ -117,8 +122,9 @@ impl Client {
             active_ms: now_ms,
             last_command: None,
             input: Vec::new(),
+            large_input: None,
             pending: Default::default(),
-            output: Vec::new(),
+            output: Output::default(),
             output_over_since_ms: None,
             input_bytes: 0,
             output_bytes: 0,
@@ -168,11 +174,17 @@ impl Client {
         }
     }
 
+    /// Bytes of requests that did not run yet: what `client-query-buffer-limit` is about. Those
+    /// queued by MULTI are among them.
+    pub fn query_bytes(&self) -> usize {
+        self.input.len() + self.multi.as_ref().map_or(0, |m| m.bytes())
+    }
+
     /// Bytes held on behalf of this client.
     pub fn memory(&self) -> usize {
         size_of::<Client>()
             + self.input.capacity()
-            + self.output.capacity()
+            + self.output.allocated_bytes()
             + self.pending.allocated_bytes()
             + self.multi.as_ref().map_or(0, |m| m.bytes())
     }

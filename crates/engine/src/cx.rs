@@ -2,7 +2,8 @@
 
 use command::table::Entry;
 use resp::{Args, Reply};
-use store::{Key, World};
+use store::value::BigString;
+use store::{Key, NewValue, OwnedValue, World};
 
 use crate::client::Client;
 use crate::db::Db;
@@ -12,6 +13,9 @@ use crate::error::{CmdError, CmdResult};
 /// What runs a command. It reads all of argv, looks up, changes, replies, in this order: nothing
 /// changes before and nothing fails after.
 pub type Handler = fn(&mut Cx<'_>) -> CmdResult;
+
+/// From this length on, moving an argument instead of copying it is worth a look.
+pub const LARGE_BYTES: usize = 64 * 1024;
 
 pub struct Cx<'a> {
     /// With the command's name first.
@@ -67,6 +71,21 @@ impl<'a> Cx<'a> {
         match self.hashes.of(index) {
             Some(hash) => Key { bytes, hash },
             None => self.engine.keyspace.key(bytes),
+        }
+    }
+
+    /// The argument as a string to be stored. One that is large and makes up most of the input
+    /// it came in is not copied.
+    #[inline]
+    pub fn value(&self, index: usize) -> NewValue<'a> {
+        let bytes = self.args.at(index);
+        if bytes.len() < LARGE_BYTES {
+            return NewValue::Text(bytes);
+        }
+        let input = self.client.large_input.as_ref();
+        match input.and_then(|input| BigString::within(input, bytes)) {
+            Some(big) => NewValue::Owned(OwnedValue::Big(Box::new(big))),
+            None => NewValue::Text(bytes),
         }
     }
 

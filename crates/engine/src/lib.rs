@@ -19,6 +19,7 @@ pub mod error;
 pub mod expire_cycle;
 pub mod info;
 pub mod multi;
+pub mod output;
 pub mod refuse;
 pub mod sampler;
 pub mod scan_cursor;

@@ -16,6 +16,7 @@ use crate::error::{CmdError, CmdResult};
 #[derive(Default)]
 pub struct Multi {
     commands: Vec<(CommandId, ArgBuf)>,
+    args_bytes: usize,
     /// A command was refused while queueing: EXEC will run nothing.
     pub(crate) aborted: bool,
 }
@@ -24,11 +25,8 @@ impl Multi {
     /// Bytes held by the queue.
     pub fn bytes(&self) -> usize {
         size_of::<Multi>()
-            + self
-                .commands
-                .iter()
-                .map(|(_, args)| size_of::<(CommandId, ArgBuf)>() + args.allocated_bytes())
-                .sum::<usize>()
+            + self.commands.len() * size_of::<(CommandId, ArgBuf)>()
+            + self.args_bytes
     }
 
     pub fn len(&self) -> usize {
@@ -49,7 +47,9 @@ pub(crate) fn queues(client: &Client, entry: &Entry<Handler>) -> bool {
 pub(crate) fn queue(client: &mut Client, id: CommandId, args: Args<'_>) {
     let multi = client.multi.as_mut().expect("callers checked that a transaction is under way");
     if !multi.aborted {
-        multi.commands.push((id, ArgBuf::from(args)));
+        let args = ArgBuf::from(args);
+        multi.args_bytes += args.allocated_bytes();
+        multi.commands.push((id, args));
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use config::{Config, id};
+use config::{ClientClass, Config, id};
 use store::eviction_clock::UsageClock;
 
 #[derive(Default)]
@@ -57,6 +57,10 @@ impl Settings {
         self.lazy_user_del.store(config.flag(id::LAZYFREE_LAZY_USER_DEL), Relaxed);
         self.lazy_user_flush.store(config.flag(id::LAZYFREE_LAZY_USER_FLUSH), Relaxed);
         self.protected_mode.store(config.flag(id::PROTECTED_MODE), Relaxed);
+        let limit = config.output_buffer_limit(ClientClass::Normal);
+        self.output_limit.hard_bytes.store(limit.hard_bytes as usize, Relaxed);
+        self.output_limit.soft_bytes.store(limit.soft_bytes as usize, Relaxed);
+        self.output_limit.soft_s.store(limit.soft_seconds, Relaxed);
         self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
     }
 

@@ -21,7 +21,7 @@ use store::access::Busy;
 use store::eviction_clock::Usage;
 use store::{Access, Inside};
 
-use crate::batch::{Plan, Runner};
+use crate::batch::{Plan, Runner, TURN_REPLY_BYTES_MAX};
 use crate::call::{Ran, finish_effects, run_handler};
 use crate::client::Client;
 use crate::cx::{Cx, KeyHashes};
@@ -93,6 +93,7 @@ impl Runner {
             if entry.lock != Lock::Keys
                 || !entry.arity_allows(cx.args.len())
                 || inside.is_wanted()
+                || cx.reply.len() > TURN_REPLY_BYTES_MAX
             {
                 break;
             }

@@ -7,13 +7,21 @@ use engine::Client;
 use engine::clients::ClientIndex;
 use rustix::net::{SendFlags, send};
 
+use crate::driver::Interest;
+
+/// Bytes given to one socket before others get their turn.
+const WRITE_TURN_BYTES: usize = 1 << 20;
+
 pub(crate) struct Conn {
     pub(crate) fd: OwnedFd,
     pub(crate) client: ClientIndex,
-    /// The driver was asked to report when the socket takes bytes again.
-    pub(crate) wants_write: bool,
-    /// In the worker's list of connections with more to run.
+    /// What the driver was asked to report.
+    pub(crate) interest: Interest,
+    /// In one of the worker's lists of connections with more to run. Nothing is read meanwhile:
+    /// whoever sends faster than we run waits, and no input piles up.
     pub(crate) is_queued: bool,
+    /// The other side will send no more.
+    pub(crate) has_ended: bool,
 }
 
 /// What became of an attempt to move bytes.
@@ -23,12 +31,15 @@ pub(crate) enum Moved {
     Bytes(usize),
     /// The socket has nothing, or takes nothing, now.
     Nothing,
+    /// The other side will send no more; it may still read.
+    End,
     /// The other side has gone, or the socket has failed.
     Closed,
 }
 
 fn moved(result: rustix::io::Result<usize>) -> Moved {
     match result {
+        Ok(0) => Moved::End,
         Ok(n) => Moved::Bytes(n),
         Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Moved::Nothing,
         Err(_) => Moved::Closed,
@@ -37,51 +48,50 @@ fn moved(result: rustix::io::Result<usize>) -> Moved {
 
 impl Conn {
     pub(crate) fn read(&self, buffer: &mut [u8]) -> Moved {
-        match moved(rustix::io::read(&self.fd, buffer)) {
-            Moved::Bytes(0) => Moved::Closed,
-            other => other,
-        }
+        moved(rustix::io::read(&self.fd, buffer))
     }
 
     /// Reads into the room that `buffer` has left.
     pub(crate) fn read_more(&self, buffer: &mut Vec<u8>) -> Moved {
-        let spare = rustix::buffer::spare_capacity(buffer);
-        match moved(rustix::io::read(&self.fd, spare)) {
-            Moved::Bytes(0) => Moved::Closed,
-            other => other,
-        }
+        moved(rustix::io::read(&self.fd, rustix::buffer::spare_capacity(buffer)))
     }
 
-    /// Writes as much as the socket takes.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Moved {
+    /// Sends fresh replies behind those that wait, as much as the socket takes or its turn allows,
+    /// and leaves `fresh` empty. What was not sent is in `client.output`.
+    pub(crate) fn flush(&self, client: &mut Client, fresh: &mut Vec<u8>) -> Moved {
         let mut written = 0;
-        while written < bytes.len() {
-            match moved(send(&self.fd, &bytes[written..], SendFlags::NOSIGNAL)) {
-                Moved::Bytes(n) => written += n,
-                Moved::Nothing => break,
-                Moved::Closed => return Moved::Closed,
+        if client.output.is_empty() {
+            while written < fresh.len().min(WRITE_TURN_BYTES) {
+                match self.send(&fresh[written..]) {
+                    Some(0) => break,
+                    Some(n) => written += n,
+                    None => return Moved::Closed,
+                }
+            }
+            client.output.push(fresh, written);
+            return Moved::Bytes(written);
+        }
+        client.output.push(fresh, 0);
+        while written < WRITE_TURN_BYTES && !client.output.is_empty() {
+            match self.send(client.output.next()) {
+                Some(0) => break,
+                Some(n) => {
+                    client.output.advance(n);
+                    written += n;
+                }
+                None => return Moved::Closed,
             }
         }
         Moved::Bytes(written)
     }
 
-    /// Sends fresh replies behind those that wait. Afterwards `client.output` holds what the
-    /// socket did not take.
-    pub(crate) fn flush(&self, client: &mut Client, fresh: &[u8]) -> Moved {
-        if client.output.is_empty() {
-            let Moved::Bytes(n) = self.write(fresh) else { return Moved::Closed };
-            client.output.extend_from_slice(&fresh[n..]);
-            return Moved::Bytes(n);
+    /// How many of the bytes the socket took; none if it has failed.
+    fn send(&self, bytes: &[u8]) -> Option<usize> {
+        match moved(send(&self.fd, bytes, SendFlags::NOSIGNAL)) {
+            Moved::Bytes(n) => Some(n),
+            Moved::Nothing | Moved::End => Some(0),
+            Moved::Closed => None,
         }
-        client.output.extend_from_slice(fresh);
-        let Moved::Bytes(n) = self.write(&client.output) else { return Moved::Closed };
-        if n == client.output.len() {
-            // A buffer that once was large is not kept.
-            client.output = Vec::new();
-        } else {
-            client.output.drain(..n);
-        }
-        Moved::Bytes(n)
     }
 
     pub(crate) fn set_nodelay(&self) -> io::Result<()> {

@@ -17,10 +17,15 @@ pub(crate) struct Event {
     pub(crate) writable: bool,
 }
 
+/// What to report of a socket. That it failed is reported whatever was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Read,
-    ReadWrite,
+pub(crate) struct Interest {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Interest {
+    pub(crate) const READ: Interest = Interest { read: true, write: false };
 }
 
 pub(crate) trait Driver {
@@ -47,10 +52,10 @@ impl Epoll {
 }
 
 fn flags(interest: Interest) -> epoll::EventFlags {
-    match interest {
-        Interest::Read => epoll::EventFlags::IN,
-        Interest::ReadWrite => epoll::EventFlags::IN | epoll::EventFlags::OUT,
-    }
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN, interest.read);
+    flags.set(epoll::EventFlags::OUT, interest.write);
+    flags
 }
 
 impl Driver for Epoll {

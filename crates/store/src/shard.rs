@@ -53,10 +53,10 @@ impl NewValue<'_> {
                 Some(n) if b.len() <= 20 => Payload::Int(n),
                 _ if b.len() <= EMBSTR_BYTES_MAX => Payload::Inline(Encoding::Embstr, b),
                 _ if b.len() <= INLINE_BYTES_MAX => Payload::Inline(Encoding::Raw, b),
-                _ => Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 })),
+                _ => Payload::Big(Box::new(BigString::new(b.to_vec()))),
             },
             NewValue::Raw(b) if b.len() <= INLINE_BYTES_MAX => Payload::Inline(Encoding::Raw, b),
-            NewValue::Raw(b) => Payload::Big(Box::new(BigString { buffer: b.to_vec(), start: 0 })),
+            NewValue::Raw(b) => Payload::Big(Box::new(BigString::new(b.to_vec()))),
             NewValue::Owned(_) => return None,
         })
     }
@@ -212,7 +212,7 @@ impl DbShard {
                             Encoding::Embstr
                         };
                         let payload = if b.len() > INLINE_BYTES_MAX {
-                            Payload::Big(Box::new(BigString { buffer: b, start: 0 }))
+                            Payload::Big(Box::new(BigString::new(b)))
                         } else {
                             Payload::Inline(encoding, &b)
                         };
@@ -336,7 +336,7 @@ impl DbShard {
         // as soon as the copying would hurt.
         let payload_big = len > 1024;
         let value = if payload_big {
-            let mut big = BigString { buffer: text, start: 0 };
+            let mut big = BigString::new(text);
             big.resize(len);
             OwnedValue::Big(Box::new(big))
         } else {

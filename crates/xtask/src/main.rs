@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `check`   | may I push? |
 //! | `conform` | does Redis's own test suite pass, with one worker and with four? |
+//! | `clients` | do the client libraries people use work with us? |
 //! | `bench`   | what does a command cost in CPU, a key in memory, beside a peer? |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
 //! | `docs`    | are the generated pages fresh? |
@@ -14,6 +15,7 @@
 
 mod bench;
 mod check;
+mod clients;
 mod conform;
 mod docs;
 mod fuzz;
@@ -37,6 +39,8 @@ enum Chore {
     Check,
     /// Run Redis 7.0.15's own test suite against our server.
     Conform(conform::Args),
+    /// Run redis-py, ioredis and node-redis against our server.
+    Clients(clients::Args),
     /// Measure CPU, memory or expiry beside a peer, interleaved.
     Bench(bench::Args),
     /// Write the generated pages, or check that they are fresh.
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Check => check::run(),
         Chore::Conform(args) => conform::run(&args),
+        Chore::Clients(args) => clients::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),

@@ -5,7 +5,7 @@
 use command::declare::*;
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
-use store::{Expire, NewValue};
+use store::Expire;
 
 use Flag::{DenyOom, Fast, ReadOnly, Write};
 use KeyFlag::{Access, Insert, OW, RO, Update};
@@ -185,7 +185,7 @@ fn set_pairs(cx: &mut Cx<'_>, start: usize, end: usize, expire: Expire) {
             // Meets, and so deletes, an expired key whose moment shall not be kept.
             cx.db.look(key);
         }
-        cx.db.set(key, NewValue::Text(cx.arg(i + 1)), expire);
+        cx.db.set(key, cx.value(i + 1), expire);
         cx.db.changed(key, Class::String, "set", 1);
         if matches!(expire, Expire::At(_)) {
             cx.db.notify(Class::Generic, "expire", key);

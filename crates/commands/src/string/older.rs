@@ -4,7 +4,7 @@
 use command::declare::*;
 use engine::db::Class;
 use engine::{CmdResult, Command, Cx};
-use store::{Expire, NewValue};
+use store::Expire;
 
 use Flag::{DenyOom, Fast, Write};
 use KeyFlag::{Access, Insert, OW, RW, Update};
@@ -35,7 +35,7 @@ fn setnx(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
     let absent = cx.db.look(key).is_none();
     if absent {
-        cx.db.set(key, NewValue::Text(cx.arg(2)), Expire::Clear);
+        cx.db.set(key, cx.value(2), Expire::Clear);
         cx.db.changed(key, Class::String, "set", 1);
     }
     cx.reply.integer(absent.into());
@@ -88,7 +88,7 @@ fn psetex(cx: &mut Cx<'_>) -> CmdResult {
 fn set_for(cx: &mut Cx<'_>, unit: Unit) -> CmdResult {
     let (key, value) = (cx.key(1), cx.arg(3));
     let moment_ms = unit.moment_ms(cx.arg(2), cx.now_ms(), cx.name())?;
-    cx.db.set(key, NewValue::Text(value), Expire::At(moment_ms));
+    cx.db.set(key, cx.value(2), Expire::At(moment_ms));
     cx.db.changed(key, Class::String, "set", 1);
     cx.db.notify(Class::Generic, "expire", key);
     propagate_moment(cx, moment_ms, value);
@@ -116,7 +116,7 @@ pub(super) const GETSET: Command = Command {
 fn getset(cx: &mut Cx<'_>) -> CmdResult {
     let (key, value) = (cx.key(1), cx.arg(2));
     reply_with_value(cx)?;
-    cx.db.set(key, NewValue::Text(value), Expire::Clear);
+    cx.db.set(key, cx.value(2), Expire::Clear);
     cx.db.changed(key, Class::String, "set", 1);
     cx.propagate(&[b"SET", key.bytes, value]);
     Ok(())

@@ -93,7 +93,7 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
         (Ttl::ByWord, None) => Expire::Keep,
         _ => Expire::Clear,
     };
-    cx.db.set(key, NewValue::Text(value), expire);
+    cx.db.set(key, cx.value(2), expire);
     cx.db.changed(key, Class::String, "set", 1);
     if let Some(ms) = moment_ms {
         cx.db.notify(Class::Generic, "expire", key);

@@ -72,11 +72,11 @@ impl<'a> Viewer<'a> {
         field("qbuf-free", &(client.input.capacity() - client.input.len()));
         field("argv-mem", &argv_bytes);
         field("multi-mem", &client.multi.as_ref().map_or(0, |multi| multi.bytes()));
-        field("rbs", &client.output.capacity());
-        field("rbp", &client.output.capacity());
+        field("rbs", &client.output.allocated_bytes());
+        field("rbp", &client.output.allocated_bytes());
         field("obl", &0);
-        field("oll", &usize::from(!client.output.is_empty()));
-        field("omem", &client.output.capacity());
+        field("oll", &client.output.chunks());
+        field("omem", &client.output.allocated_bytes());
         field("tot-mem", &(client.memory() + argv_bytes));
         field("events", &if client.output.is_empty() { "r" } else { "rw" });
         let last = client.last_command.map(|id| &*self.engine.table.get(id).full_name);

@@ -1,0 +1,159 @@
+//! Replies that a socket did not take yet.
+//!
+//! ```text
+//!   chunks:  [ sent | unsent ][ unsent ][ unsent … room ]   ◄── fresh replies
+//!              ▲ `sent` bytes of the first
+//! ```
+//!
+//! Most connections never have any: sockets take small replies at once. A large reply waits here
+//! as the buffer it was written into, so nothing is copied, and nothing is moved forward when a
+//! part of it has gone. Small replies fill chunks of a fixed size behind it. What is sent is freed
+//! chunk by chunk, and when all is sent nothing is left but the struct.
+//!
+//! # Invariants
+//!
+//! (1) No chunk is empty, and `sent` is less than the length of the first.
+//! (2) `unsent` is the sum of the chunks' lengths less `sent`.
+
+use std::collections::VecDeque;
+
+/// Small replies are gathered in chunks of this size.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+#[derive(Debug, Default)]
+pub struct Output {
+    chunks: VecDeque<Vec<u8>>,
+    sent: usize,
+    unsent: usize,
+}
+
+impl Output {
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.unsent
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.unsent == 0
+    }
+
+    /// Buffers that wait, for CLIENT LIST.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    pub fn allocated_bytes(&self) -> usize {
+        self.chunks.iter().map(Vec::capacity).sum::<usize>()
+            + self.chunks.capacity() * size_of::<Vec<u8>>()
+    }
+
+    /// Adds what `fresh` holds but for its first `from` bytes, which are sent already (0 unless
+    /// nothing else waits). Takes the buffer itself when it is large and full, and leaves it empty.
+    pub fn push(&mut self, fresh: &mut Vec<u8>, from: usize) {
+        assert!(from == 0 || self.is_empty(), "replies are sent in their order");
+        let len = fresh.len() - from;
+        if len == 0 {
+            fresh.clear();
+            return;
+        }
+        self.unsent += len;
+        // Unless it is mostly room: readers that are slow may be many.
+        if len >= CHUNK_BYTES && fresh.capacity() / 2 <= len {
+            self.sent += from;
+            self.chunks.push_back(std::mem::take(fresh));
+            return;
+        }
+        match self.chunks.back_mut() {
+            Some(last) if last.len() + len <= last.capacity() => {
+                last.extend_from_slice(&fresh[from..]);
+            }
+            _ => {
+                // One small reply, as to a reader that is a little late, gets what it needs.
+                let room = if self.chunks.is_empty() { len } else { CHUNK_BYTES.max(len) };
+                let mut chunk = Vec::with_capacity(room);
+                chunk.extend_from_slice(&fresh[from..]);
+                self.chunks.push_back(chunk);
+            }
+        }
+        fresh.clear();
+    }
+
+    /// The next bytes to send: some if there are any.
+    pub fn next(&self) -> &[u8] {
+        self.chunks.front().map_or(&[], |chunk| &chunk[self.sent..])
+    }
+
+    /// `n` of the bytes that [`Output::next`] showed have been sent.
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.next().len(), "no more is sent than was there");
+        self.sent += n;
+        self.unsent -= n;
+        if self.chunks.front().is_some_and(|chunk| chunk.len() == self.sent) {
+            self.chunks.pop_front();
+            self.sent = 0;
+        }
+        if self.chunks.is_empty() {
+            // A list that once was long is not kept.
+            self.chunks = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(output: &mut Output, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !output.is_empty() {
+            let n = output.next().len().min(step);
+            all.extend_from_slice(&output.next()[..n]);
+            output.advance(n);
+        }
+        all
+    }
+
+    #[test]
+    fn replies_leave_in_the_order_they_came() {
+        let mut output = Output::default();
+        let mut expected = Vec::new();
+        for i in 0..1000_usize {
+            let mut fresh = vec![i as u8; i * 37 % 40_000];
+            expected.extend_from_slice(&fresh);
+            output.push(&mut fresh, 0);
+            assert!(fresh.is_empty());
+            assert_eq!(output.len(), expected.len());
+        }
+        assert_eq!(drain(&mut output, 7001), expected);
+        assert_eq!(output.allocated_bytes(), 0);
+    }
+
+    #[test]
+    fn a_large_reply_is_not_copied() {
+        let mut fresh = vec![7; 100_000];
+        let at = fresh.as_ptr();
+        let mut output = Output::default();
+        output.push(&mut fresh, 40_000);
+        assert_eq!(output.next().as_ptr(), at.wrapping_add(40_000));
+        assert_eq!((output.len(), output.chunks()), (60_000, 1));
+        output.push(&mut vec![8], 0);
+        let all = drain(&mut output, 50_000);
+        assert_eq!(all, [&[7; 60_000][..], &[8]].concat());
+    }
+
+    #[test]
+    fn the_rest_of_a_reply_does_not_keep_the_whole() {
+        let mut output = Output::default();
+        output.push(&mut vec![7; 1_000_000], 980_000);
+        assert_eq!(output.len(), 20_000);
+        assert!(output.allocated_bytes() < 21_000, "{}", output.allocated_bytes());
+    }
+
+    #[test]
+    fn one_small_reply_costs_what_it_is_long() {
+        let mut output = Output::default();
+        output.push(&mut b"+OK\r\n+OK\r\n".to_vec(), 5);
+        assert_eq!(output.next(), b"+OK\r\n");
+        assert!(output.allocated_bytes() < 256, "{}", output.allocated_bytes());
+    }
+}
