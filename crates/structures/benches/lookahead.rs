@@ -1,11 +1,13 @@
 //! What a pipelined GET costs below the server: a table over a heap, keys in batches of 32.
 //!
-//! `cargo bench -p structures --bench lookahead -- [--small-pages] [records]`. Times are processor
-//! time of the thread, the best of several rounds. Huge pages are the kernel's choice, so compare
-//! two runs, one of them with `--small-pages`. As a test it runs small.
+//! `cargo bench -p structures --bench lookahead -- [--small-pages] [--memory VALUE_BYTES] [records]`
+//!
+//! Times are processor time of the thread, the best of several rounds. Huge pages are the kernel's
+//! choice, so compare two runs, one of them with `--small-pages`. The server spends hundreds of
+//! instructions on a command, more than a processor looks ahead: so here a fence stands after each
+//! key, or the processor would overlap what it cannot overlap there. As a test it runs small.
 
 use std::hint::black_box;
-use std::ptr::NonNull;
 use std::time::Duration;
 use structures::{Entries, Entry, HashKey, Heap, Peek, Reclaim, Table, pages};
 
@@ -21,6 +23,7 @@ struct Store {
     hash_key: HashKey,
     table: Table,
     heap: Heap,
+    peek: Peek,
     record_bytes: usize,
 }
 
@@ -57,6 +60,7 @@ impl Store {
             hash_key: HashKey::from_seed(*b"a seed for bench"),
             table: Table::new(0, Reclaim::Deferred),
             heap: Heap::new(),
+            peek: Peek::new(),
             record_bytes: HEADER_BYTES + KEY_BYTES + value_bytes,
         }
     }
@@ -72,6 +76,8 @@ impl Store {
             }
             let hash = self.hash_key.hash(&key);
             self.table.insert(hash, record, 0, &Records(&self.hash_key));
+            // SAFETY: the two belong together until the store is dropped.
+            unsafe { self.peek.publish(&mut self.table) };
         }
     }
 
@@ -86,6 +92,21 @@ impl Store {
             reply.as_mut_ptr().copy_from_nonoverlapping(value.as_ptr(), value_bytes);
         }
         value_bytes
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.peek.clear();
+    }
+}
+
+/// Nothing after it begins before all before it ended.
+fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_lfence();
     }
 }
 
@@ -111,6 +132,7 @@ fn find_and_read(store: &Store, keys: &[Key], hashes: &[u64], reply: &mut [u8]) 
     let mut at = 0;
     for (key, &hash) in keys.iter().zip(hashes) {
         at += store.read(hash, key, &mut reply[at..at + 512]);
+        fence();
     }
     black_box(reply);
 }
@@ -129,14 +151,15 @@ fn resident_bytes() -> usize {
 fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let small_pages = std::env::args().any(|arg| arg == "--small-pages");
-    let records = std::env::args().find_map(|arg| arg.parse().ok());
+    let records = std::env::args().filter_map(|arg| arg.parse().ok()).last();
     let records = records.unwrap_or(if is_bench { 1_000_000 } else { 2_000 });
     if small_pages {
-        rustix::process::disable_transparent_huge_pages(true).expect("the kernel knows the call");
+        rustix::thread::disable_transparent_huge_pages(true).expect("the kernel knows the call");
     }
-    speed(records, if is_bench { 2_000_000 } else { 2_000 });
-    for (value_bytes, count) in [(16, records), (16, 2 * records), (64, records)] {
-        memory(value_bytes, count);
+    let memory_of = std::env::args().skip_while(|arg| arg != "--memory").nth(1);
+    match memory_of.and_then(|bytes| bytes.parse().ok()) {
+        Some(value_bytes) => memory(value_bytes, records),
+        None => speed(records, if is_bench { 2_000_000 } else { 2_000 }),
     }
 }
 
@@ -145,9 +168,6 @@ fn speed(records: u64, finds: usize) {
     let before = now();
     store.fill(records);
     println!("fill            {:6.1} ns/key", (now() - before).as_nanos() as f64 / records as f64);
-    let peek = Peek::new();
-    // SAFETY: the only Peek of this table, cleared before it goes.
-    unsafe { peek.publish(&mut store.table) };
     let mut random: u64 = 1;
     let keys: Vec<Key> = (0..finds / BATCH * BATCH)
         .map(|_| {
@@ -165,8 +185,8 @@ fn speed(records: u64, finds: usize) {
                 hash_keys(&store.hash_key, keys, &mut hashes);
                 if is_batched == 1 {
                     let pinned = crossbeam_epoch::pin();
-                    stage_one(&peek, &hashes, &pinned);
-                    stage_two(&peek, &hashes, &pinned);
+                    stage_one(&store.peek, &hashes, &pinned);
+                    stage_two(&store.peek, &hashes, &pinned);
                 }
                 find_and_read(&store, keys, &hashes, &mut reply);
             }
@@ -176,7 +196,6 @@ fn speed(records: u64, finds: usize) {
     let per_key = |took: Duration| took.as_nanos() as f64 / keys.len() as f64;
     println!("one by one      {:6.1} ns/key", per_key(best[0]));
     println!("in batches      {:6.1} ns/key", per_key(best[1]));
-    peek.clear();
 }
 
 fn memory(value_bytes: usize, count: u64) {
