@@ -90,9 +90,7 @@ impl Runner {
             let Some(id) = plan.id else { break };
             let entry = engine.table.get(id);
             cx.args = batch.args(at, input);
-            if entry.lock != Lock::Keys
-                || !entry.arity_allows(cx.args.len())
-                || inside.is_wanted()
+            if entry.lock != Lock::Keys || !entry.arity_allows(cx.args.len()) || inside.is_wanted()
             {
                 break;
             }

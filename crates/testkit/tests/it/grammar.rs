@@ -7,7 +7,8 @@ use testkit::TestServer;
 const CALLS: usize = 200;
 
 /// Commands whose calls are not made, and why.
-const LEFT_OUT: &[(&str, &str)] = &[];
+const LEFT_OUT: &[(&str, &str)] =
+    &[("debug", "its words are not in the grammar, as in Redis; its HELP tells them")];
 
 /// Keys of every type, under the names that random calls use.
 fn populate(server: &mut TestServer) {
@@ -41,17 +42,13 @@ fn is_misunderstood(reply: &[u8]) -> bool {
 #[test]
 fn no_call_that_the_grammar_allows_is_misunderstood() {
     let mut misunderstood = Vec::new();
-    let names = TestServer::new(1).engine.table.entries().map(|e| e.full_name.to_string());
-    for name in names.collect::<Vec<_>>() {
+    let engine = TestServer::new(1).engine;
+    for entry in engine.table.entries().filter(|entry| entry.subcommands.is_empty()) {
+        let name = &*entry.full_name;
         if LEFT_OUT.iter().any(|(left_out, _)| *left_out == name) {
             continue;
         }
         let mut server = TestServer::new(1);
-        let engine = server.engine.clone();
-        let entry = engine.table.entries().find(|e| *e.full_name == *name).expect("it is there");
-        if !entry.subcommands.is_empty() {
-            continue;
-        }
         let parent = entry.parent.map(|id| engine.table.get(id).decl.name);
         let mut random = Random::from_seed(5);
         for _ in 0..CALLS {
@@ -63,7 +60,8 @@ fn no_call_that_the_grammar_allows_is_misunderstood() {
             let mut session = server.connect();
             let reply = server.feed(&mut session, &request);
             if is_misunderstood(&reply) {
-                let words: Vec<_> = call.iter().map(|word| word.escape_ascii().to_string()).collect();
+                let words: Vec<_> =
+                    call.iter().map(|word| word.escape_ascii().to_string()).collect();
                 misunderstood.push(format!("{}: {}", words.join(" "), reply.escape_ascii()));
                 break;
             }
