@@ -8,7 +8,7 @@ fn info_is_told_in_the_order_of_the_names() {
         r#"
         > COMMAND INFO nope echo
         1) (nil)
-        2) 1) "echo"
+        2)  1) "echo"
         2) (integer) 2
         3) 1) loading
         2) stale
