@@ -50,11 +50,3 @@ fn help(cx: &mut Cx<'_>) -> CmdResult {
     lines.iter().for_each(|line| cx.reply.simple(line));
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_example_prints_what_it_says() {
-        testkit::transcript::check_examples(super::COMMANDS);
-    }
-}

@@ -64,11 +64,6 @@ mod tests {
     use resp::Value;
     use testkit::TestServer;
 
-    #[test]
-    fn every_example_prints_what_it_says() {
-        testkit::transcript::check_examples(super::COMMANDS);
-    }
-
     fn errors(value: &Value, text: &str) {
         assert!(
             matches!(value, Value::Error(e) if e == text.as_bytes()),

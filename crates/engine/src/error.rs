@@ -243,6 +243,17 @@ mod tests {
     }
 
     #[test]
+    fn texts_change_only_with_their_golden_file() {
+        let texts: Vec<_> = FIXED.iter().map(|(name, text)| format!("{name}: {text}\n")).collect();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/errors.txt");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(golden, texts.concat()).expect("the golden file can be written");
+        }
+        let known = std::fs::read_to_string(golden).expect("the golden file is there");
+        assert_eq!(texts.concat(), known, "UPDATE=1 cargo test -p engine writes {golden}");
+    }
+
+    #[test]
     fn every_fixed_text_begins_with_a_code() {
         for (name, text) in FIXED {
             let code = text.split(' ').next().unwrap();

@@ -44,14 +44,11 @@ pub fn check_on(server: &mut TestServer, session: &mut Session, transcript: &str
     }
 }
 
-/// Runs the examples of every command, subcommands included, each on a fresh server.
-pub fn check_examples(commands: &[Command]) {
-    for command in commands {
-        check_examples(command.subcommands);
-        let calls = command.examples.iter();
-        let lines: Vec<_> = calls.map(|(call, prints)| format!("> {call}\n{prints}\n")).collect();
-        check(&lines.concat());
-    }
+/// Runs the command's examples in order on a fresh server.
+pub fn check_examples(command: &Command) {
+    let calls = command.examples.iter();
+    let lines: Vec<_> = calls.map(|(call, prints)| format!("> {call}\n{prints}\n")).collect();
+    check(&lines.concat());
 }
 
 /// Runs the calls on a fresh server; gives what replicas and the AOF shall repeat.
@@ -110,40 +107,8 @@ pub fn make_list(server: &TestServer, key: &str) {
     drop(remains);
 }
 
-/// A reply as redis-cli prints it, without indentation.
+/// A reply as redis-cli prints it.
 pub fn printed(value: &Value) -> String {
-    let numbered = |values: &[Value], mark: char, when_empty: &str| match values {
-        [] => when_empty.to_owned(),
-        values => {
-            let lines = values.iter().enumerate();
-            let line = |(i, v): (usize, &Value)| format!("{}{mark} {}", i + 1, printed(v));
-            lines.map(line).collect::<Vec<_>>().join("\n")
-        }
-    };
-    match value {
-        Value::Null => "(nil)".to_owned(),
-        Value::Integer(n) => format!("(integer) {n}"),
-        Value::Boolean(truth) => format!("({truth})"),
-        Value::Error(text) => format!("(error) {}", String::from_utf8_lossy(text)),
-        Value::Simple(text) | Value::Verbatim { text, .. } => {
-            String::from_utf8_lossy(text).into_owned()
-        }
-        Value::Bulk(text) => {
-            String::from_utf8(base::split_args::quote(text)).expect("quoting leaves ASCII")
-        }
-        Value::Double { text, .. } => format!("(double) {}", text.escape_ascii()),
-        Value::BigNumber(text) => format!("(big number) {}", text.escape_ascii()),
-        Value::Array(all) => numbered(all, ')', "(empty array)"),
-        Value::Push(all) => numbered(all, ')', "(empty push)"),
-        Value::Set(all) => numbered(all, '~', "(empty set)"),
-        Value::Map(pairs) if pairs.is_empty() => "(empty hash)".to_owned(),
-        Value::Map(pairs) => {
-            let lines = pairs.iter().enumerate();
-            let line = |(i, (key, value)): (usize, &(Value, Value))| {
-                format!("{}# {} => {}", i + 1, printed(key), printed(value))
-            };
-            lines.map(line).collect::<Vec<_>>().join("\n")
-        }
-        Value::Attribute { value, .. } => printed(value),
-    }
+    let text = cli::format::print(value, cli::format::Style::Standard);
+    String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(&text)).into_owned()
 }

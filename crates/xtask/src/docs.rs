@@ -2,20 +2,21 @@
 //!
 //! | page | from |
 //! |---|---|
-//! | `COMPAT.md` | `conform.list`; the options we take and do not act on |
+//! | `COMPAT.md` | declarations, `docs/data/commands.tsv`, the options, `docs/differences.md`, `conform.list` |
+//! | `docs/commands/*.md` | the declaration of each command |
 //! | `ochre.conf` | the table of options: the sample file, every line commented out |
 //!
-//! [`pages`] is the one list: a page is a path and a text, computed without looking at the disk.
-//! `docs` writes what differs, `docs --check` only complains. `docs/commands/*.md` become further
-//! entries, by `command::markdown::docs_markdown` for each command of the `commands` crate.
+//! [`pages`] is the one list: a page is a path and a text, computed without looking at the pages on
+//! disk. `docs` writes what differs and removes the pages of commands that are gone; `docs --check`
+//! only complains.
 
-use std::fmt::Write;
+mod commands;
+mod compat;
+
 use std::fs;
 
 use anyhow::{Result, ensure};
-use config::Effect;
 
-use crate::conform::{REDIS_VERSION, list};
 use crate::workspace;
 
 #[derive(clap::Args)]
@@ -32,8 +33,9 @@ struct Page {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let pages = pages()?;
     let mut stale = Vec::new();
-    for page in pages()? {
+    for page in &pages {
         let path = workspace::root().join(&page.path);
         if fs::read_to_string(&path).is_ok_and(|text| text == page.text) {
             continue;
@@ -45,55 +47,41 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             fs::write(&path, &page.text)?;
             println!("wrote {}", page.path);
         }
-        stale.push(page.path);
+        stale.push(page.path.clone());
+    }
+    for path in left_over(&pages)? {
+        if !args.check {
+            fs::remove_file(workspace::root().join(&path))?;
+            println!("removed {path}");
+        }
+        stale.push(path);
     }
     ensure!(!args.check || stale.is_empty(), "run `cargo x docs`: {} is stale", stale.join(", "));
     Ok(())
 }
 
-fn pages() -> Result<Vec<Page>> {
-    let compat = [COMPAT_HEAD, &suite_section(&list::read()?), &options_section()].concat();
-    Ok(vec![
-        Page { path: "COMPAT.md".to_owned(), text: compat },
-        Page { path: "ochre.conf".to_owned(), text: config::sample() },
-    ])
-}
-
-const COMPAT_HEAD: &str = "# Compatibility\n\n\
-    Written by `cargo x docs`; do not edit. An undocumented difference from Redis is a bug.\n\n";
-
-fn suite_section(files: &[list::SuiteFile]) -> String {
-    let mut page = String::new();
-    let exclusions: usize = files.iter().map(|file| file.exclusions.len()).sum();
-    let _ = writeln!(
-        page,
-        "## Redis's own test suite\n\n\
-         `cargo x conform` runs {} files of the suite of Redis {REDIS_VERSION}, each with one \
-         worker and with four. {exclusions} exclusions, all listed here.\n",
-        files.len(),
-    );
-    for file in files {
-        let _ = writeln!(page, "- `{}`", file.name);
-        for exclusion in &file.exclusions {
-            let _ = writeln!(page, "  - without *{}*: {}", exclusion.what, exclusion.reason);
+/// Files among the commands' pages that no command has.
+fn left_over(pages: &[Page]) -> Result<Vec<String>> {
+    let folder = workspace::root().join(commands::FOLDER);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut left_over = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let path = format!("{}/{}", commands::FOLDER, file?.file_name().to_string_lossy());
+        if pages.iter().all(|page| page.path != path) {
+            left_over.push(path);
         }
     }
-    page
+    Ok(left_over)
 }
 
-/// Options that are read, shown and rewritten, and change nothing: not yet, or not ever.
-fn options_section() -> String {
-    let mut page =
-        String::from("\n## Options that change nothing\n\n| option | why |\n|---|---|\n");
-    for option in config::options::all().map(config::OptId::opt) {
-        let why = match option.effect {
-            Effect::Now => continue,
-            Effect::Later(missing) => format!("not yet: {missing}"),
-            Effect::Never(why) => format!("never: {why}"),
-        };
-        let _ = writeln!(page, "| `{}` | {why} |", option.name);
-    }
-    page
+fn pages() -> Result<Vec<Page>> {
+    let table = command::table::CommandTable::build(::commands::all());
+    let mut pages = commands::pages(&table);
+    pages.push(Page { path: "COMPAT.md".to_owned(), text: compat::text(&table)? });
+    pages.push(Page { path: "ochre.conf".to_owned(), text: config::sample() });
+    Ok(pages)
 }
 
 #[cfg(test)]

@@ -56,6 +56,16 @@ const TARGETS: &[Target] = &[
             b"\x01>2\r\n+pubsub\r\n(12345678901234567890\r\n_\r\n-ERR x\r\n",
         ],
     },
+    Target {
+        // Skew of the hashes, then two bytes for each operation: what to do, to which key.
+        name: "table",
+        attack: structures::table::fuzz_table,
+        seeds: &[
+            b"\x00\x20\x01\x20\x02\x21\x03\x03\x01\x02\x02\x06\xff\x07\x00",
+            b"\x05\xa8\x01\xb0\x02\xb8\x03\x26\x40\x2b\x01\x07\x00",
+            b"\x03\x20\x01\x20\x02\x20\x03\x20\x04\x20\x05\x20\x06\x20\x07\x07\x00",
+        ],
+    },
 ];
 
 #[derive(clap::Args)]

@@ -7,6 +7,8 @@
 //! | `clients` | do the client libraries people use work with us? |
 //! | `bench`   | what does a command cost in CPU, a key in memory, beside a peer? |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
+//! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
+//! | `loom`    | do lock, gate and journal hold in every interleaving? |
 //! | `docs`    | are the generated pages fresh? |
 //!
 //! Rules of the tree itself (arrows between crates, essays, `unsafe`) are in [`tidy`], which runs
@@ -19,6 +21,8 @@ mod clients;
 mod conform;
 mod docs;
 mod fuzz;
+mod loom;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -47,6 +51,10 @@ enum Chore {
     Docs(docs::Args),
     /// Attack a parser or structure with random and mutated bytes.
     Fuzz(fuzz::Args),
+    /// Run random commands on many workers and compare with a replica.
+    Soak(soak::Args),
+    /// Try every interleaving of lock, gate and journal.
+    Loom,
     /// Check the rules of the tree: arrows between crates, essays, unsafe, file lengths.
     Tidy,
 }
@@ -59,6 +67,8 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Soak(args) => soak::run(&args),
+        Chore::Loom => loom::run(),
         Chore::Tidy => tidy::run(),
     };
     match outcome {

@@ -2,13 +2,8 @@
 //! for byte), save where the essay of the folder says otherwise.
 
 use resp::Value;
-use testkit::transcript::{check, check_examples, check_repeated};
+use testkit::transcript::{check, check_repeated};
 use testkit::{Session, TestServer};
-
-#[test]
-fn every_example_prints_what_it_says() {
-    check_examples(super::COMMANDS);
-}
 
 #[test]
 fn setbit_says_the_bit_before_and_grows_the_string() {

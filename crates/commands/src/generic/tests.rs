@@ -19,8 +19,3 @@ pub(super) fn texts(reply: &Value) -> Vec<String> {
     let Value::Array(elements) = reply else { panic!("{reply:?} is no array") };
     elements.iter().map(|e| e.text().expect("it holds texts").into_owned()).collect()
 }
-
-#[test]
-fn every_example_prints_what_it_says() {
-    testkit::transcript::check_examples(super::COMMANDS);
-}

@@ -1,12 +1,7 @@
 //! Lists as clients see them.
 
 use testkit::TestServer;
-use testkit::transcript::{check, check_examples, check_repeated};
-
-#[test]
-fn every_example_prints_what_it_says() {
-    check_examples(super::COMMANDS);
-}
+use testkit::transcript::{check, check_repeated};
 
 #[test]
 fn popping_the_last_element_removes_the_key() {

@@ -3,13 +3,8 @@
 use std::collections::BTreeSet;
 
 use resp::Value;
-use testkit::transcript::{check, check_examples, check_repeated};
+use testkit::transcript::{check, check_repeated};
 use testkit::{Session, TestServer};
-
-#[test]
-fn every_example_prints_what_it_says() {
-    check_examples(super::COMMANDS);
-}
 
 #[test]
 fn removing_the_last_member_removes_the_key() {

@@ -16,7 +16,7 @@
 use command::declare::*;
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
-use store::{Expire, NewValue};
+use store::Expire;
 
 use Flag::{DenyOom, Write};
 use KeyFlag::{Access, RW, Update, VariableFlags};

@@ -1,7 +1,7 @@
 //! What the tests of this group share beside [`testkit::transcript`].
 
 use testkit::TestServer;
-use testkit::transcript::{self, check_examples, check_on};
+use testkit::transcript::{self, check_on};
 
 /// Runs a transcript on fresh servers of one and of several workers.
 pub(super) fn check(transcript: &str) {
@@ -97,12 +97,4 @@ fn encodings_are_those_redis_prints() {
         > OBJECT ENCODING new
         \"int\"",
     );
-}
-
-#[test]
-fn every_example_prints_what_it_says() {
-    for command in super::COMMANDS {
-        assert!(command.examples.len() >= 2, "{} has too few examples", command.name);
-    }
-    check_examples(super::COMMANDS);
 }
