@@ -41,8 +41,9 @@ pub(crate) struct Epoll {
     buffer: Vec<epoll::Event>,
 }
 
-/// Events taken at once.
-const EVENTS_MAX: usize = 1024;
+/// Events taken at once. With more, a thousand clients and the server would take turns instead of
+/// working side by side: the first reply would leave, but the last wait for a thousand others.
+const EVENTS_MAX: usize = 128;
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {

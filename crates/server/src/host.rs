@@ -19,7 +19,7 @@ pub(crate) struct ServerHost {
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) identity: Identity,
     /// Set once the engine exists: the host is made first.
-    pub(crate) engine: OnceLock<std::sync::Weak<Engine>>,
+    pub(crate) engine: OnceLock<&'static Engine>,
     pub(crate) shutdown: Mutex<Option<Shutdown>>,
     pub(crate) is_shutting_down: AtomicBool,
 }
@@ -79,7 +79,7 @@ impl Host for ServerHost {
     fn shut_down(&self, how: Shutdown) {
         *self.shutdown.lock().expect("nobody panics holding the wish") = Some(how);
         self.is_shutting_down.store(true, Relaxed);
-        if let Some(engine) = self.engine.get().and_then(std::sync::Weak::upgrade) {
+        if let Some(engine) = self.engine.get() {
             engine.shutting_down.store(true, Relaxed);
         }
         for inbox in self.inboxes.iter() {
@@ -89,7 +89,7 @@ impl Host for ServerHost {
 
     fn crash(&self, how: &str) {
         let Some((verb, delay_ms)) = how.split_once(' ') else { crash::on_purpose(how) };
-        let engine = self.engine.get().and_then(std::sync::Weak::upgrade);
+        let engine = self.engine.get();
         if let (true, Some(engine)) =
             (verb == "restart" && self.identity.config_file.is_some(), engine)
             && let Err(why) = self.rewrite_config(&engine.config())

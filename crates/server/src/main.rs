@@ -108,15 +108,16 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     let server_cpulist = config.text(id::SERVER_CPULIST).into_owned();
     let now_ms = base::clock::unix_ms();
     let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
-    let engine = Arc::new(engine);
-    host.engine.set(Arc::downgrade(&engine)).expect("the engine is told once");
+    // It lives as long as the process; a plain reference costs the workers nothing to share.
+    let engine: &'static Engine = Box::leak(Box::new(engine));
+    assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
     process.ready(&engine.config(), listeners.has_tcp(), listeners.unix_path());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats
         .map(|seat| {
-            let (engine, inboxes) = (engine.clone(), inboxes.clone());
+            let inboxes = inboxes.clone();
             std::thread::Builder::new()
                 .name(format!("worker-{}", seat.index()))
                 .spawn(move || {
@@ -126,7 +127,7 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
                 .expect("the process can start its workers")
         })
         .collect();
-    let mut outcome = Worker::new(0, engine.clone(), inboxes, Some(listeners.clone()))
+    let mut outcome = Worker::new(0, engine, inboxes, Some(listeners.clone()))
         .and_then(|mut worker| worker.run(first_seat));
     for thread in threads {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));

@@ -54,7 +54,7 @@ const TOKEN_LISTENER: u64 = 1 << 32;
 
 pub(crate) struct Worker {
     index: usize,
-    engine: Arc<Engine>,
+    engine: &'static Engine,
     inboxes: Arc<[Inbox]>,
     driver: Epoll,
     runner: Runner,
@@ -78,7 +78,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         index: usize,
-        engine: Arc<Engine>,
+        engine: &'static Engine,
         inboxes: Arc<[Inbox]>,
         listeners: Option<Arc<Listeners>>,
     ) -> std::io::Result<Worker> {
@@ -89,7 +89,7 @@ impl Worker {
         }
         Ok(Worker {
             index,
-            runner: Runner::new(&engine, index),
+            runner: Runner::new(engine, index),
             engine,
             inboxes,
             driver,
@@ -109,7 +109,7 @@ impl Worker {
 
     /// Serves until the engine shuts down.
     pub(crate) fn run(&mut self, mut seat: Seat) -> std::io::Result<()> {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let mut events = Vec::new();
         while !engine.shutting_down.load(Relaxed) {
             let timeout = self.wait_time();
@@ -201,12 +201,12 @@ impl Worker {
             }
         }
         if self.index == 0 {
-            signals::obey(&self.engine);
+            signals::obey(self.engine);
         }
         self.queue.extend(self.parked.drain(..));
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
-            let engine = self.engine.clone();
+            let engine = self.engine;
             let closing = engine.clients.mine(inside).get(index).map(|c| c.closing);
             match closing {
                 Some(Closing::Now) => self.close(inside, index),
@@ -264,7 +264,7 @@ impl Worker {
 
     /// What must be done now and then: expiry, idle clients.
     fn cron(&mut self, inside: &mut Inside<'_>) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let now_us = base::clock::monotonic_us();
         let is_due = now_us >= self.next_cron_us;
         if is_due {
@@ -276,7 +276,7 @@ impl Worker {
         }
         if is_due || self.expire_unfinished {
             let runner = &mut self.runner;
-            self.expire_unfinished = !self.expire.run(&engine, inside, runner, EXPIRE_SLICE_US);
+            self.expire_unfinished = !self.expire.run(engine, inside, runner, EXPIRE_SLICE_US);
         }
         if is_due {
             self.look_after_clients(inside);

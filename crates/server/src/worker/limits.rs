@@ -89,7 +89,7 @@ impl Worker {
 
     /// Looks at some clients each time, at all of them about once a second.
     pub(super) fn look_after_clients(&mut self, inside: &mut Inside<'_>) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let now_ms = base::clock::unix_ms();
         let timeout_ms = engine.settings.idle_timeout_s.load(Relaxed).saturating_mul(1000);
         let hz = engine.settings.hz.load(Relaxed).max(1) as usize;

@@ -52,7 +52,7 @@ impl Worker {
 
     /// Reads once and runs what has arrived.
     fn read(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let Some(Some(conn)) = self.conns.get(index) else { return };
         if conn.is_queued || conn.has_ended {
             let interest = Interest { read: false, ..conn.interest };
@@ -110,9 +110,9 @@ impl Worker {
         mut client: Box<Client>,
         n: usize,
     ) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let input = &self.receive[..n];
-        let turn = self.runner.run(&engine, inside, &mut client, input, &mut self.out);
+        let turn = self.runner.run(engine, inside, &mut client, input, &mut self.out);
         let rest = &input[turn.consumed..];
         if !rest.is_empty() && client.closing == Closing::No {
             make_room(&mut client.input, rest.len(), turn.stop);
@@ -123,16 +123,16 @@ impl Worker {
 
     /// Runs requests from the client's own input.
     fn run_kept(&mut self, inside: &mut Inside<'_>, index: ClientIndex, mut client: Box<Client>) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let mut input = std::mem::take(&mut client.input);
         let turn = if input.len() < LARGE_BYTES {
-            let turn = self.runner.run(&engine, inside, &mut client, &input, &mut self.out);
+            let turn = self.runner.run(engine, inside, &mut client, &input, &mut self.out);
             input.drain(..turn.consumed);
             turn
         } else {
             let shared = Arc::new(input);
             client.large_input = Some(shared.clone());
-            let turn = self.runner.run(&engine, inside, &mut client, &shared, &mut self.out);
+            let turn = self.runner.run(engine, inside, &mut client, &shared, &mut self.out);
             client.large_input = None;
             input = match Arc::try_unwrap(shared) {
                 Ok(mut input) => {
@@ -227,7 +227,7 @@ impl Worker {
 
     /// The socket takes bytes again.
     pub(super) fn write_more(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
-        let engine = self.engine.clone();
+        let engine = self.engine;
         let Some(Some(conn)) = self.conns.get(index) else { return };
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
         let moved = conn.flush(&mut client, &mut Vec::new());
@@ -247,7 +247,7 @@ impl Worker {
             if !std::mem::take(&mut conn.is_queued) {
                 continue;
             }
-            let engine = self.engine.clone();
+            let engine = self.engine;
             let Some(client) = engine.clients.mine(inside).take(index) else { continue };
             self.run_kept(inside, index, client);
             if let Some(Some(conn)) = self.conns.get(index)
