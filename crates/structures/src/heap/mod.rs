@@ -93,12 +93,7 @@ impl Default for Heap {
 impl Heap {
     /// An empty heap, without any allocation.
     pub const fn new() -> Heap {
-        Heap {
-            classes: None,
-            regions: Regions::new(),
-            bytes_in_use: 0,
-            large_bytes: 0,
-        }
+        Heap { classes: None, regions: Regions::new(), bytes_in_use: 0, large_bytes: 0 }
     }
 
     /// Bytes of all records, each rounded up to 8.
@@ -299,4 +294,3 @@ unsafe fn record(slab: *mut Slab, step: u16) -> *mut u8 {
     // SAFETY: as promised.
     unsafe { slab.cast::<u8>().add(usize::from(step) * STEP) }
 }
-

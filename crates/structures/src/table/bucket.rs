@@ -50,6 +50,11 @@ impl Bucket {
         Word(self.load(lane))
     }
 
+    #[inline(always)]
+    pub(super) fn prefetch_line(&self, line: usize) {
+        prefetch(std::ptr::from_ref(&self.0[line * 8]).cast());
+    }
+
     /// Bit mask of the lanes in use.
     #[inline]
     pub(super) fn full_lanes(&self, lanes: u32) -> u32 {
@@ -113,26 +118,31 @@ fn field(header: u64, shift: u32) -> usize {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod wide {
     use super::{Bucket, LANES};
+    use std::arch::asm;
     use std::arch::x86_64::*;
 
     impl Bucket {
         /// Bit mask of the lanes of one line that carry this tag, from bit 0. Empty slots carry tag 0.
         #[inline(always)]
         pub(crate) fn lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
-            let words = self.0[line * 8..line * 8 + 8].as_ptr().cast::<__m128i>();
+            let words = self.line(line);
             // SAFETY: eight words of an aligned array; only the lock holder, our caller, writes.
-            unsafe {
-                let tags = _mm_packs_epi32(high_halves(words), high_halves(words.add(2)));
-                let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag as i16));
-                _mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())) as u32
-            }
+            unsafe { lanes_with_tag([0, 1, 2, 3].map(|i| _mm_load_si128(words.add(i))), tag) }
+        }
+
+        /// The same for those who do not hold the lock: a moment of each word, not of all.
+        #[inline(always)]
+        pub(crate) fn peek_lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
+            let words = self.line(line);
+            // SAFETY: eight words of an aligned array, as two relaxed loads of 64 bits each time.
+            unsafe { lanes_with_tag([0, 1, 2, 3].map(|i| load_pair(words.add(i))), tag) }
         }
 
         /// Bit mask of the empty lanes of the whole bucket, header included.
         #[inline(always)]
         pub(crate) fn empty_lanes(&self) -> u32 {
             const { assert!(LANES == 16) }
-            let words = self.0.as_ptr().cast::<__m128i>();
+            let words = self.line(0);
             // SAFETY: sixteen words of an aligned array; only the lock holder, our caller, writes.
             unsafe {
                 let line_0 = _mm_packs_epi32(are_zero(words), are_zero(words.add(2)));
@@ -140,17 +150,46 @@ mod wide {
                 _mm_movemask_epi8(_mm_packs_epi16(line_0, line_1)) as u32
             }
         }
+
+        #[inline(always)]
+        fn line(&self, line: usize) -> *const __m128i {
+            self.0[line * 8..line * 8 + 8].as_ptr().cast()
+        }
+    }
+
+    #[inline(always)]
+    fn lanes_with_tag(pairs: [__m128i; 4], tag: u16) -> u32 {
+        let [a, b, c, d] = pairs;
+        // SAFETY: no memory is touched.
+        unsafe {
+            let tags = _mm_packs_epi32(high_halves(a, b), high_halves(c, d));
+            let equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16(tag as i16));
+            _mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128())) as u32
+        }
+    }
+
+    /// Two words, each loaded whole, while another thread may be storing one of them. A plain load
+    /// would be a data race in the language's eyes; to the processor both are the same, and an
+    /// aligned half of an aligned load is never torn.
+    ///
+    /// # Safety
+    /// Two atomic words can be read from `words`, which is aligned to 16.
+    #[inline(always)]
+    unsafe fn load_pair(words: *const __m128i) -> __m128i {
+        let pair;
+        // SAFETY: as promised by the caller; it only reads.
+        unsafe {
+            asm!("movdqa {}, xmmword ptr [{}]", out(xmm_reg) pair, in(reg) words,
+                options(pure, readonly, nostack, preserves_flags));
+        }
+        pair
     }
 
     /// The top 16 bits of four words, each widened to 32.
-    ///
-    /// # Safety
-    /// Four words can be read from `words`, which is aligned to 16.
     #[inline(always)]
-    unsafe fn high_halves(words: *const __m128i) -> __m128i {
-        // SAFETY: as promised by the caller.
+    fn high_halves(a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: no memory is touched.
         unsafe {
-            let (a, b) = (_mm_load_si128(words), _mm_load_si128(words.add(1)));
             let high = _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0b11_01_11_01);
             _mm_srai_epi32(_mm_castps_si128(high), 16)
         }
@@ -181,6 +220,11 @@ mod narrow {
         /// Bit mask of the lanes of one line that carry this tag, from bit 0. Empty slots carry tag 0.
         pub(crate) fn lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
             (0..8).filter(|i| self.slot(line * 8 + i).tag() == tag).map(|i| 1 << i).sum()
+        }
+
+        /// The same for those who do not hold the lock.
+        pub(crate) fn peek_lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
+            self.lanes_with_tag(line, tag)
         }
 
         /// Bit mask of the empty lanes of the whole bucket, header included.
