@@ -51,7 +51,8 @@ impl Host for ServerHost {
     }
 
     fn used_memory(&self) -> usize {
-        alloc::used_bytes()
+        // What the pool of huge pages holds and nobody uses is not used, although it is allocated.
+        alloc::used_bytes().saturating_sub(structures::pages::bytes_free())
     }
 
     fn apply(&self, changed: &[OptId], config: &Config) -> Result<(), String> {
