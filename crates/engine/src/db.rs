@@ -132,11 +132,11 @@ impl<'a> Db<'a> {
     }
 
     fn free(&self, remains: Remains, lazy: bool) {
-        if let Some(value) = remains {
-            if lazy {
-                self.engine.lazyfree.free_value(value);
-            }
-            // Else it is dropped here.
+        // What is not freed in the background is dropped here.
+        if let Some(value) = remains
+            && lazy
+        {
+            self.engine.lazyfree.free_value(value);
         }
     }
 

@@ -228,7 +228,6 @@ impl<T> PerWorker<T> {
     }
 
     /// This worker's own value.
-    #[expect(clippy::mut_from_ref, reason = "the token's exclusive borrow guards the cell")]
     pub fn mine<'i>(&'i self, inside: &'i mut Inside<'_>) -> &'i mut T {
         // SAFETY: there is one seat per worker and the borrow of its `Inside` is exclusive, so no
         // second reference to this cell exists on this thread; others come by World only.
@@ -244,7 +243,6 @@ impl<T> PerWorker<T> {
     }
 
     /// One worker's value.
-    #[expect(clippy::mut_from_ref, reason = "the token's exclusive borrow guards the cells")]
     pub fn of<'w>(&'w self, world: &'w mut World<'_>, worker: usize) -> &'w mut T {
         let _ = world;
         // SAFETY: as in `all`.

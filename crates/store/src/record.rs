@@ -437,14 +437,15 @@ impl<'a> Record<'a> {
     /// The record is no longer in a table and its payload is never used again.
     pub(crate) unsafe fn take_value(&self) -> OwnedValue {
         match self.encoding() {
-            // SAFETY: (3) the box is the record's own and, by contract, never used again.
             Encoding::RawBig => {
+                // SAFETY: (3) the box is the record's own and, by contract, never used again.
                 OwnedValue::Big(unsafe { Box::from_raw(self.pointer().cast::<BigString>()) })
             }
-            // SAFETY: as above.
-            Encoding::Collection => OwnedValue::Collection(unsafe {
-                Box::from_raw(self.pointer().cast::<Collection>())
-            }),
+            Encoding::Collection => {
+                // SAFETY: as above.
+                let boxed = unsafe { Box::from_raw(self.pointer().cast::<Collection>()) };
+                OwnedValue::Collection(boxed)
+            }
             encoding => match self.string().expect("the other encodings are strings") {
                 StrRef::Int(n) => OwnedValue::Int(n),
                 StrRef::Bytes(b) => OwnedValue::Bytes(b.to_vec(), encoding == Encoding::Raw),

@@ -40,7 +40,7 @@ impl Collection {
             for len in lens.take(take) {
                 (n, sum) = (n + 1, sum + len + each);
             }
-            if n == 0 { 0 } else { sum * self.len() / n }
+            (sum * self.len()).checked_div(n).unwrap_or(0)
         };
         match self {
             Collection::List(list) => {

@@ -153,7 +153,7 @@ fn resident_bytes() -> usize {
 fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let small_pages = std::env::args().any(|arg| arg == "--small-pages");
-    let records = std::env::args().filter_map(|arg| arg.parse().ok()).last();
+    let records = std::env::args().filter_map(|arg| arg.parse().ok()).next_back();
     let records = records.unwrap_or(if is_bench { 1_000_000 } else { 2_000 });
     if small_pages {
         rustix::thread::disable_transparent_huge_pages(true).expect("the kernel knows the call");

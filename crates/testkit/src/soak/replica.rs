@@ -43,7 +43,13 @@ impl Replica {
             let (reply, used) = resp::decode(&replies[at..])
                 .expect("replies are well formed")
                 .expect("each command of the journal has a reply");
-            assert!(!fails(&reply), "seed {}: replaying {command} gives {reply:?}", self.seed);
+            if fails(&reply) {
+                // The database, the name, and usually a key.
+                let key = command.split(' ').nth(2).unwrap_or_default();
+                self.show_journal(key);
+                let shown = replies[at..at + used].escape_ascii();
+                panic!("seed {}: replaying {command} gives {shown}", self.seed);
+            }
             at += used;
         }
         stream.len() as u64
