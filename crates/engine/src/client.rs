@@ -79,6 +79,8 @@ pub struct Client {
     pub local_address: Address,
     /// The file descriptor's number, for CLIENT LIST.
     pub fd: i32,
+    /// Which worker serves it, for CLIENT LIST.
+    pub worker: usize,
     pub created_ms: i64,
     pub active_ms: i64,
     /// Id of the command that ran last, as the table counts.
@@ -118,6 +120,7 @@ impl Client {
             address: Address::None,
             local_address: Address::None,
             fd: -1,
+            worker: 0,
             created_ms: now_ms,
             active_ms: now_ms,
             last_command: None,

@@ -231,6 +231,7 @@ impl Worker {
         client.address = address;
         client.local_address = local;
         client.fd = fd.as_raw_fd();
+        client.worker = self.index;
         let index = engine.clients.mine(inside).insert(client);
         let interest = Interest::READ;
         let conn = Conn { fd, client: index, interest, is_queued: false, has_ended: false };

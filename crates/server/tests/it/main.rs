@@ -3,11 +3,14 @@
 //! Nothing here sleeps: tests wait for a line of the log, for the end of a process, or poll a
 //! condition until it holds.
 
+mod client_limits;
 mod crash;
 mod live_config;
+mod protocol;
 mod running;
 mod start;
 mod stop;
+mod workers;
 
 #[test]
 fn every_file_of_this_folder_is_a_module() {

@@ -139,6 +139,13 @@ impl Server {
         Session::connect(&self.folder.path("s"))
     }
 
+    /// A field of INFO, as a number.
+    pub(crate) fn info(&self, field: &str) -> u64 {
+        let info = self.ask("INFO");
+        let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("no number {field} in {info}"))
+    }
+
     /// The reply to one command, on a connection of its own.
     pub(crate) fn ask(&self, line: &str) -> String {
         self.connect().ask(line)
@@ -187,16 +194,54 @@ impl Session {
         self.stream.write_all(format!("{line}\r\n").as_bytes()).expect("the server listens");
     }
 
+    /// Sends bytes that need not be a request.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the server listens");
+    }
+
+    /// Sends bytes to a server that may close the connection before it has read them all.
+    pub(crate) fn send_bytes_until_closed(&mut self, bytes: &[u8]) {
+        // What the server does is seen by reading.
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Tells the server that no more will come, and goes on reading.
+    pub(crate) fn end(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Write).expect("the socket is open");
+    }
+
+    /// All that comes until the server closes the connection.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.input);
+        // Closing with unread input resets the connection; what came before is in `rest`.
+        let _ = self.stream.read_to_end(&mut rest);
+        rest
+    }
+
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.rest().is_empty()
+    }
+
     pub(crate) fn reply(&mut self) -> String {
+        text(&self.value())
+    }
+
+    pub(crate) fn value(&mut self) -> resp::Value {
+        self.value_or_end().expect("the server closed the connection")
+    }
+
+    /// The next reply; none when the connection is closed instead.
+    pub(crate) fn value_or_end(&mut self) -> Option<resp::Value> {
+        let mut buffer = vec![0; 256 * 1024];
         loop {
             if let Some((value, used)) = resp::decode(&self.input).expect("a reply") {
                 self.input.drain(..used);
-                return text(&value);
+                return Some(value);
             }
-            let mut buffer = [0; 4096];
-            let n = self.stream.read(&mut buffer).expect("the server answers");
-            assert!(n > 0, "the server closed the connection");
-            self.input.extend_from_slice(&buffer[..n]);
+            match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) => return None,
+                Ok(n) => self.input.extend_from_slice(&buffer[..n]),
+            }
         }
     }
 }

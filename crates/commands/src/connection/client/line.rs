@@ -86,7 +86,7 @@ impl<'a> Viewer<'a> {
         field("resp", &(if client.protocol == Protocol::Resp2 { 2 } else { 3 }));
         field("lib-name", &names.lib_name.escape_ascii());
         field("lib-ver", &names.lib_ver.escape_ascii());
-        field("io-thread", &0);
+        field("io-thread", &client.worker);
         field("tot-net-in", &client.input_bytes);
         field("tot-net-out", &client.output_bytes);
         field("tot-cmds", &client.commands);
