@@ -109,7 +109,7 @@ mod tests {
                     for p in moved.into_iter().chain([zeroed]) {
                         assert!(p.addr().is_multiple_of(align), "{size} bytes at {p:?}");
                     }
-                    moved.map(|p| Counting.dealloc(p, grown));
+                    moved.into_iter().for_each(|p| Counting.dealloc(p, grown));
                     Counting.dealloc(zeroed, layout);
                 }
             }
