@@ -13,6 +13,8 @@ pub mod list;
 pub mod server;
 pub mod set;
 pub mod string;
+#[cfg(test)]
+mod tests;
 pub mod transactions;
 
 use engine::Command;

@@ -88,7 +88,7 @@ fn psetex(cx: &mut Cx<'_>) -> CmdResult {
 fn set_for(cx: &mut Cx<'_>, unit: Unit) -> CmdResult {
     let (key, value) = (cx.key(1), cx.arg(3));
     let moment_ms = unit.moment_ms(cx.arg(2), cx.now_ms(), cx.name())?;
-    cx.db.set(key, cx.value(2), Expire::At(moment_ms));
+    cx.db.set(key, cx.value(3), Expire::At(moment_ms));
     cx.db.changed(key, Class::String, "set", 1);
     cx.db.notify(Class::Generic, "expire", key);
     propagate_moment(cx, moment_ms, value);

@@ -1,5 +1,4 @@
 //! Tests of the whole engine, in process.
 
-mod examples;
 mod grammar;
 mod soak;

@@ -5,7 +5,7 @@ use testkit::transcript::check_examples;
 
 /// The commands of all groups, with their subcommands.
 fn all() -> Vec<&'static Command> {
-    let declared = commands::all().iter().flat_map(|group| group.iter());
+    let declared = super::all().iter().flat_map(|group| group.iter());
     declared.flat_map(|command| std::iter::once(command).chain(command.subcommands)).collect()
 }
 
