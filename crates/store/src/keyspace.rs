@@ -124,8 +124,11 @@ impl Keyspace {
     /// Takes the shard if it becomes free within about a microsecond.
     #[inline]
     pub fn try_lock(&self, shard: usize) -> Option<ShardGuard<'_>> {
-        (!self.is_shared() || self.shards[shard].lock.lock_spinning())
-            .then(|| ShardGuard { keyspace: self, shard: &self.shards[shard], index: shard })
+        (!self.is_shared() || self.shards[shard].lock.lock_spinning()).then(|| ShardGuard {
+            keyspace: self,
+            shard: &self.shards[shard],
+            index: shard,
+        })
     }
 
     /// Takes the shard, giving up the processor between tries: for commands that are nobody's
