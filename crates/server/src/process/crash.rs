@@ -189,6 +189,10 @@ fn stack_trace() {
         let _ = write!(Report, "{frame:#x} ");
     }
     say!("\n");
+    if !has_room_for_names() {
+        say!("No names: this thread's signal stack is small.");
+        return;
+    }
     signals::handle(libc::SIGALRM, libc::SIG_DFL, 0);
     // SAFETY: it only arms a timer.
     unsafe { libc::alarm(NAMES_TIMEOUT_S) };
@@ -210,6 +214,15 @@ fn stack_trace() {
     }
     // SAFETY: it only disarms the timer.
     unsafe { libc::alarm(0) };
+}
+
+/// Whether we run on the thread's own stack, as after a panic, or on a large signal stack. Threads
+/// that nobody guarded have the small one of the standard library.
+fn has_room_for_names() -> bool {
+    let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: it only writes to `stack`.
+    unsafe { libc::sigaltstack(std::ptr::null(), &mut stack) };
+    stack.ss_flags & libc::SS_ONSTACK == 0 || stack.ss_size >= STACK_BYTES
 }
 
 /// Where the processor was.
