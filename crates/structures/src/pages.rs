@@ -7,38 +7,35 @@
 //! kernel is asked to use them. It may refuse; nothing but speed depends on it.
 //!
 //! ```text
-//!   chunk  2 MiB = 32 blocks of 64 KiB, each of 64 units of 1 KiB, a bit for each unit
+//!   chunk  2 MiB of units of 512 bytes
 //!
-//!   block    0         1         2                      30        31
-//!         | region  | region  | free ....... free  | 5 | 7 | 6 | 8 | ... |
-//!           heap regions: whole blocks  ->              <-  table segments: runs in a block
+//!         | region  | region  | free ..................... free | 5K | 7.5K | .. | 6K | 5.5K |
+//!           heap regions: blocks of 64 KiB  ->               <-  table segments: runs of any length
 //! ```
 //!
-//! [`take`] hands out a run of 1 to 64 adjacent units within one block. So a run of 64 is a block
-//! and aligned as such, which the heap needs, and a map of a block is one word. Whole blocks come
-//! from the front of a chunk, shorter runs from the block with the least room that suffices, or
-//! else from the last one free: the two kinds keep out of each other's way. Among chunks, too,
-//! the one is taken whose longest run is the shortest that suffices, and the lowest of these.
+//! [`take`] hands out a run of adjacent units. One of [`BLOCK_UNITS`] is a block, aligned as such,
+//! which the heap needs; others lie anywhere. The shortest free run that suffices serves, and of
+//! these the lowest: blocks from its front, others from its end, so the two kinds keep out of each
+//! other's way. What comes back joins its free neighbours.
 //!
 //! All of this is behind one mutex. A caller comes once for hundreds of records or entries, and
 //! frees come from any thread (a table's memory is freed by whoever collects the epoch).
 //!
 //! # Invariants
 //!
-//! (1) A unit's bit is set exactly while nobody has the unit.
-//! (2) `longest` of a block is the longest run of its map.
-//! (3) `by_room` holds each chunk once, under the longest run of its blocks.
+//! (1) A unit lies in exactly one free run while nobody has it, else in none.
+//! (2) Free runs do not touch, except at the border of two chunks.
+//! (3) `by_length` and `by_address` hold the same free runs.
 //! (4) At most one chunk is entirely free: it serves the next caller without a system call.
 //!
 //! # Limits
 //!
 //! Huge pages are resident as a whole: the last chunk costs up to 2 MiB that hold nothing yet.
 //! So heaps and tables come here only once they are large, and a server of a few keys never does.
-//! Runs do not cross blocks and segments change size, so a fifth of the blocks that hold segments
-//! is unused: measured, 2 bytes for each entry of a growing table of 1 to 2 million.
-//! Nothing moves, so a chunk with one record left in it stays.
+//! Nothing moves, so a chunk with one record left in it stays, and of the units between the
+//! segments of a growing table some percent fit nobody for a while.
+//! Finding a block looks at every free run of 64 to 128 KiB that holds none: they are few.
 
-use crate::units::{find_run, longest_run, run};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
@@ -46,13 +43,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard};
 
-pub const UNIT_BYTES: usize = 1 << 10;
-/// The longest run: a block.
-pub const RUN_UNITS_MAX: usize = 64;
+pub const UNIT_BYTES: usize = 512;
+/// The longest run, which is also aligned to its length: 64 KiB.
+pub const BLOCK_UNITS: usize = 128;
 
-const BLOCK_BYTES: usize = RUN_UNITS_MAX * UNIT_BYTES;
+const BLOCK_BYTES: usize = BLOCK_UNITS * UNIT_BYTES;
 const CHUNK_BYTES: usize = 2 << 20;
-const BLOCKS: usize = CHUNK_BYTES / BLOCK_BYTES;
+const CHUNK_UNITS: usize = CHUNK_BYTES / UNIT_BYTES;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 // Beside the mutex, so that asking for figures never waits.
@@ -60,7 +57,7 @@ static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
 static FREE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 /// A run of adjacent units, not initialised, aligned to [`UNIT_BYTES`], and to 64 KiB if it has
-/// [`RUN_UNITS_MAX`] units. Ends the process if there is no memory.
+/// [`BLOCK_UNITS`] units, which is the most. Ends the process if there is no memory.
 pub fn take(units: usize) -> NonNull<u8> {
     let mut pool = lock();
     let memory = pool.take(units);
@@ -74,7 +71,7 @@ pub fn take(units: usize) -> NonNull<u8> {
 /// It came from [`take`] with as many units, and is used no more.
 pub unsafe fn give_back(memory: NonNull<u8>, units: usize) {
     let mut pool = lock();
-    pool.give_back(memory, units);
+    pool.give_back(memory.addr().get(), units);
     pool.tell();
 }
 
@@ -95,29 +92,21 @@ fn lock() -> MutexGuard<'static, Pool> {
 struct Pool {
     /// By address.
     chunks: BTreeMap<usize, Chunk>,
-    /// (longest run in units, address) of each chunk.
-    by_room: BTreeSet<(u8, usize)>,
-    units_free: usize,
-    /// The chunk that is entirely free.
-    empty: Option<usize>,
-}
-
-struct Chunk {
-    memory: NonNull<u8>,
-    /// A bit for each free unit.
-    free: [u64; BLOCKS],
-    longest: [u8; BLOCKS],
+    /// Free runs: (units, address).
+    by_length: BTreeSet<(usize, usize)>,
+    /// Free runs: address to units.
+    by_address: BTreeMap<usize, usize>,
     units_free: usize,
 }
-
-// SAFETY: a chunk's memory belongs to the pool, except what was handed out.
-unsafe impl Send for Chunk {}
-
-const CHUNK_UNITS: usize = BLOCKS * RUN_UNITS_MAX;
 
 impl Pool {
     const fn new() -> Pool {
-        Pool { chunks: BTreeMap::new(), by_room: BTreeSet::new(), units_free: 0, empty: None }
+        Pool {
+            chunks: BTreeMap::new(),
+            by_length: BTreeSet::new(),
+            by_address: BTreeMap::new(),
+            units_free: 0,
+        }
     }
 
     fn tell(&self) {
@@ -126,66 +115,111 @@ impl Pool {
     }
 
     fn take(&mut self, units: usize) -> NonNull<u8> {
-        assert!((1..=RUN_UNITS_MAX).contains(&units), "a run lies within a block");
-        let address = match self.by_room.range((units as u8, 0)..).next() {
-            Some(&(_, address)) => address,
-            None => self.add_chunk(),
-        };
-        if self.empty == Some(address) {
-            self.empty = None;
-        }
-        self.units_free -= units;
-        self.change(address, |chunk| chunk.take(units))
-    }
-
-    fn give_back(&mut self, memory: NonNull<u8>, units: usize) {
-        let address = memory.addr().get() & !(CHUNK_BYTES - 1);
-        let offset = memory.addr().get() - address;
-        self.units_free += units;
-        let is_empty = self.change(address, |chunk| {
-            chunk.give_back(offset, units);
-            chunk.units_free == CHUNK_UNITS
+        assert!((1..=BLOCK_UNITS).contains(&units), "a run has at most the units of a block");
+        let (run, address) = self.find(units).unwrap_or_else(|| {
+            let run = self.add_chunk();
+            (run, place_in(run, units).expect("a chunk has room for any run"))
         });
-        if is_empty && let Some(other) = self.empty.replace(address) {
+        self.remove_run(run);
+        let (start, end) = (run.1, run.1 + run.0 * UNIT_BYTES);
+        self.add_run((address - start) / UNIT_BYTES, start);
+        let taken_end = address + units * UNIT_BYTES;
+        self.add_run((end - taken_end) / UNIT_BYTES, taken_end);
+        self.units_free -= units;
+        let chunk = &self.chunks[&chunk_of(address)];
+        // SAFETY: the run lies within its chunk.
+        unsafe { chunk.0.add(address % CHUNK_BYTES) }
+    }
+
+    /// The free run to take so many units from, and their address.
+    fn find(&self, units: usize) -> Option<((usize, usize), usize)> {
+        let runs = self.by_length.range((units, 0)..);
+        runs.copied().find_map(|run| Some((run, place_in(run, units)?)))
+    }
+
+    fn give_back(&mut self, address: usize, units: usize) {
+        let (mut start, mut end) = (address, address + units * UNIT_BYTES);
+        let before = self.by_address.range(..end).next_back().map(|(&at, &units)| (units, at));
+        if let Some(run) = before {
+            let run_end = run.1 + run.0 * UNIT_BYTES;
+            assert!(run_end <= start, "(1) a run is given back once");
+            if run_end == start && !start.is_multiple_of(CHUNK_BYTES) {
+                self.remove_run(run);
+                start = run.1;
+            }
+        }
+        if !end.is_multiple_of(CHUNK_BYTES)
+            && let Some(&units) = self.by_address.get(&end)
+        {
+            self.remove_run((units, end));
+            end += units * UNIT_BYTES;
+        }
+        self.units_free += units;
+        let other = self.empty_chunk();
+        self.add_run((end - start) / UNIT_BYTES, start);
+        if end - start == CHUNK_BYTES
+            && let Some(other) = other
+        {
             // The lower one is kept: the higher ends of the heap are those to leave.
-            self.empty = Some(address.min(other));
-            self.remove_chunk(address.max(other));
+            self.remove_chunk(start.max(other));
         }
     }
 
-    /// Changes a chunk and files it under the room it has then.
-    fn change<R>(&mut self, address: usize, f: impl FnOnce(&mut Chunk) -> R) -> R {
-        let chunk = self.chunks.get_mut(&address).expect("a run lies in a chunk of the pool");
-        let before = chunk.room();
-        let result = f(chunk);
-        let after = chunk.room();
-        if before != after {
-            assert!(self.by_room.remove(&(before, address)), "(3) a chunk is filed by its room");
-            self.by_room.insert((after, address));
-        }
-        result
+    fn empty_chunk(&self) -> Option<usize> {
+        self.by_length.last().filter(|run| run.0 == CHUNK_UNITS).map(|run| run.1)
     }
 
+    fn add_run(&mut self, units: usize, address: usize) {
+        if units > 0 {
+            self.by_length.insert((units, address));
+            self.by_address.insert(address, units);
+        }
+    }
+
+    fn remove_run(&mut self, (units, address): (usize, usize)) {
+        let is_known = self.by_length.remove(&(units, address));
+        assert!(self.by_address.remove(&address).is_some() && is_known, "(3) filed in both ways");
+    }
+
+    /// The one free run of a new chunk.
     #[cold]
-    fn add_chunk(&mut self) -> usize {
+    fn add_chunk(&mut self) -> (usize, usize) {
         let chunk = Chunk::allocate();
-        let address = chunk.memory.addr().get();
-        self.by_room.insert((chunk.room(), address));
-        self.chunks.insert(address, chunk);
+        let run = (CHUNK_UNITS, chunk.0.addr().get());
+        self.chunks.insert(run.1, chunk);
+        self.add_run(run.0, run.1);
         self.units_free += CHUNK_UNITS;
-        self.empty = Some(address);
-        address
+        run
     }
 
     #[cold]
     fn remove_chunk(&mut self, address: usize) {
-        let chunk = self.chunks.remove(&address).expect("a chunk of the pool");
-        self.by_room.remove(&(chunk.room(), address));
-        assert!(chunk.units_free == CHUNK_UNITS, "a chunk is freed when nobody uses it");
+        self.remove_run((CHUNK_UNITS, address));
         self.units_free -= CHUNK_UNITS;
-        chunk.free();
+        self.chunks.remove(&address).expect("a chunk of the pool").free();
     }
 }
+
+/// Where in a free run so many units are to be taken. None if there is no room for them.
+fn place_in((free_units, start): (usize, usize), units: usize) -> Option<usize> {
+    let end = start + free_units * UNIT_BYTES;
+    let place = if units == BLOCK_UNITS {
+        start.next_multiple_of(BLOCK_BYTES)
+    } else {
+        end - units * UNIT_BYTES
+    };
+    (start <= place && place + units * UNIT_BYTES <= end).then_some(place)
+}
+
+fn chunk_of(address: usize) -> usize {
+    address & !(CHUNK_BYTES - 1)
+}
+
+/// 2 MiB at a multiple of 2 MiB.
+struct Chunk(NonNull<u8>);
+
+// SAFETY: a chunk's memory belongs to the pool, except what was handed out.
+unsafe impl Send for Chunk {}
 
 impl Chunk {
     const LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES) {
@@ -198,55 +232,15 @@ impl Chunk {
         let memory = unsafe { alloc(Self::LAYOUT) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(Self::LAYOUT) };
         advise(memory, true);
-        let longest = [RUN_UNITS_MAX as u8; BLOCKS];
-        Chunk { memory, free: [u64::MAX; BLOCKS], longest, units_free: CHUNK_UNITS }
+        Chunk(memory)
     }
 
     /// Nobody uses any of its units.
     fn free(self) {
         // The allocator may use it for something small, which should not cost 2 MiB.
-        advise(self.memory, false);
+        advise(self.0, false);
         // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.memory.as_ptr(), Self::LAYOUT) }
-    }
-
-    /// Units of the longest run.
-    fn room(&self) -> u8 {
-        self.longest.into_iter().max().expect("a chunk has blocks")
-    }
-
-    fn take(&mut self, units: usize) -> NonNull<u8> {
-        let fits = |&block: &usize| usize::from(self.longest[block]) >= units;
-        let block = if units == RUN_UNITS_MAX {
-            (0..BLOCKS).find(fits)
-        } else {
-            // The last one of equals.
-            (0..BLOCKS).rev().filter(fits).min_by_key(|&block| self.longest[block])
-        };
-        let block = block.expect("(3) the chunk has room");
-        let start = find_run(self.free[block], units).expect("(2) the block has room");
-        self.set(block, self.free[block] & !(run(units) << start));
-        self.units_free -= units;
-        let offset = block * BLOCK_BYTES + start * UNIT_BYTES;
-        // SAFETY: block and unit lie within the chunk.
-        unsafe { self.memory.add(offset) }
-    }
-
-    fn give_back(&mut self, offset: usize, units: usize) {
-        let (block, start) = (offset / BLOCK_BYTES, offset % BLOCK_BYTES / UNIT_BYTES);
-        assert!(
-            offset.is_multiple_of(UNIT_BYTES) && start + units <= RUN_UNITS_MAX,
-            "a run lies within a block"
-        );
-        let run = run(units) << start;
-        assert!(self.free[block] & run == 0, "(1) a run is given back once");
-        self.set(block, self.free[block] | run);
-        self.units_free += units;
-    }
-
-    fn set(&mut self, block: usize, free: u64) {
-        self.free[block] = free;
-        self.longest[block] = longest_run(free) as u8;
+        unsafe { dealloc(self.0.as_ptr(), Self::LAYOUT) }
     }
 }
 
@@ -279,19 +273,19 @@ mod tests {
 
     impl Pool {
         fn check(&self) {
-            let mut units_free = 0;
-            for (&address, chunk) in &self.chunks {
-                assert!(self.by_room.contains(&(chunk.room(), address)), "(3)");
-                for (free, longest) in chunk.free.iter().zip(chunk.longest) {
-                    assert_eq!(longest_run(*free), usize::from(longest), "(2)");
-                }
-                let free: u32 = chunk.free.iter().map(|free| free.count_ones()).sum();
-                assert_eq!(chunk.units_free, free as usize);
-                assert!(free as usize != CHUNK_UNITS || self.empty == Some(address), "(4)");
-                units_free += free as usize;
+            let mut until = 0;
+            for (&address, &units) in &self.by_address {
+                let is_border = address.is_multiple_of(CHUNK_BYTES);
+                assert!(until < address || until == address && is_border, "(1) and (2)");
+                until = address + units * UNIT_BYTES;
+                assert_eq!(chunk_of(address), chunk_of(until - 1));
+                assert!(self.chunks.contains_key(&chunk_of(address)));
+                assert!(self.by_length.contains(&(units, address)), "(3)");
             }
-            assert_eq!(self.by_room.len(), self.chunks.len(), "(3)");
-            assert_eq!(self.units_free, units_free);
+            assert_eq!(self.by_length.len(), self.by_address.len(), "(3)");
+            assert_eq!(self.by_address.values().sum::<usize>(), self.units_free);
+            let empty = self.by_address.values().filter(|&&units| units == CHUNK_UNITS);
+            assert!(empty.count() <= 1, "(4)");
         }
     }
 
@@ -307,12 +301,12 @@ mod tests {
         let mut random: u64 = 1;
         for step in 0..STEPS {
             random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-            let units = [64, 64, 5, 6, 7, 8, 3, 33][(random >> 40) as usize % 8];
+            let units = [128, 128, 9, 11, 14, 16, 3, 66][(random >> 40) as usize % 8];
             let is_take = random >> 56 < if step < STEPS / 2 { 140 } else { 110 };
             if is_take || runs.is_empty() {
                 let memory = pool.take(units);
                 assert!(memory.addr().get().is_multiple_of(UNIT_BYTES));
-                assert!(units < 64 || memory.addr().get().is_multiple_of(BLOCK_BYTES));
+                assert!(units < BLOCK_UNITS || memory.addr().get().is_multiple_of(BLOCK_BYTES));
                 // SAFETY: the units are ours.
                 stamps(memory, units).for_each(|stamp| unsafe { stamp.write(step) });
                 runs.push((memory, units, step));
@@ -320,7 +314,7 @@ mod tests {
                 let (memory, units, step) = runs.swap_remove((random >> 20) as usize % runs.len());
                 // SAFETY: written above.
                 stamps(memory, units).for_each(|stamp| unsafe { assert_eq!(stamp.read(), step) });
-                pool.give_back(memory, units);
+                pool.give_back(memory.addr().get(), units);
             }
             if step % 1024 == 0 {
                 pool.check();
@@ -328,7 +322,7 @@ mod tests {
                 assert_eq!(pool.chunks.len() * CHUNK_UNITS - pool.units_free, used, "(1)");
             }
         }
-        runs.into_iter().for_each(|(memory, units, _)| pool.give_back(memory, units));
+        runs.into_iter().for_each(|(memory, units, _)| pool.give_back(memory.addr().get(), units));
         pool.check();
         assert_eq!((pool.chunks.len(), pool.units_free), (1, CHUNK_UNITS), "one is kept");
     }
@@ -337,25 +331,45 @@ mod tests {
     fn blocks_and_short_runs_share_a_chunk_without_waste() {
         let mut pool = Pool::new();
         for _ in 0..28 {
-            pool.take(64);
-            (0..8).for_each(|_| _ = pool.take(1));
+            pool.take(128);
+            (0..16).for_each(|_| _ = pool.take(1));
         }
-        (0..4).for_each(|_| _ = pool.take(8));
+        (0..4).for_each(|_| _ = pool.take(16));
         assert_eq!((pool.chunks.len(), pool.units_free), (1, 0));
         pool.take(1);
         assert_eq!(pool.chunks.len(), 2);
     }
 
     #[test]
+    fn runs_that_divide_nothing_fill_a_chunk_to_the_last_of_them() {
+        let mut pool = Pool::new();
+        (0..CHUNK_UNITS / 11).for_each(|_| _ = pool.take(11));
+        assert_eq!((pool.chunks.len(), pool.units_free), (1, CHUNK_UNITS % 11));
+    }
+
+    #[test]
     fn a_hole_is_filled_by_the_run_that_fits_best() {
         let mut pool = Pool::new();
-        let runs: Vec<_> = [8, 5, 6, 8].map(|units| (pool.take(units), units)).into();
-        pool.give_back(runs[1].0, 5);
-        assert_eq!(pool.take(5), runs[1].0);
-        pool.give_back(runs[2].0, 6);
-        assert_eq!(pool.take(6), runs[2].0);
-        runs.into_iter().for_each(|(memory, units)| pool.give_back(memory, units));
+        let runs: Vec<_> = [8, 5, 8, 6, 8].map(|units| (pool.take(units), units)).into();
+        let address = |i: usize| runs[i].0.addr().get();
+        pool.give_back(address(3), 6);
+        pool.give_back(address(1), 5);
         pool.check();
+        assert_eq!(pool.take(5), runs[1].0);
+        assert_eq!(pool.take(6), runs[3].0);
+        runs.iter().for_each(|(memory, units)| pool.give_back(memory.addr().get(), *units));
+        pool.check();
+    }
+
+    #[test]
+    fn what_comes_back_joins_its_neighbours() {
+        let mut pool = Pool::new();
+        let runs = [3, 4, 5, 6].map(|units| pool.take(units).addr().get());
+        pool.give_back(runs[0], 3);
+        pool.give_back(runs[2], 5);
+        pool.give_back(runs[1], 4);
+        pool.check();
+        assert_eq!(pool.take(12).addr().get(), runs[2]);
     }
 
     #[test]
@@ -363,14 +377,14 @@ mod tests {
     fn a_run_given_back_twice_is_refused() {
         let mut pool = Pool::new();
         let (run, _other) = (pool.take(3), pool.take(1));
-        pool.give_back(run, 3);
-        pool.give_back(run, 3);
+        pool.give_back(run.addr().get(), 3);
+        pool.give_back(run.addr().get(), 3);
     }
 
     #[test]
     fn any_thread_may_give_back_what_another_took() {
         std::thread::scope(|scope| {
-            for units in [5, 64, 7] {
+            for units in [5, BLOCK_UNITS, 7] {
                 let runs: Vec<usize> =
                     (0..40).map(|_| take(units).expose_provenance().get()).collect();
                 scope.spawn(move || {

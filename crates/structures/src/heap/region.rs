@@ -15,7 +15,7 @@ use crate::units::{find_run, run};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
 
-pub(super) const UNIT_BYTES: usize = pages::UNIT_BYTES;
+pub(super) const UNIT_BYTES: usize = 1 << 10;
 pub(super) const REGION_HEADER_BYTES: usize = 128;
 
 const REGION_ALIGN: usize = 64 << 10;
@@ -41,7 +41,9 @@ pub(super) struct Region {
 }
 
 const _: () = assert!(size_of::<Region>() <= REGION_HEADER_BYTES);
-const _: () = assert!(pages::RUN_UNITS_MAX == REGION_UNITS_MAX && UNIT_BYTES * 64 == REGION_ALIGN);
+// A region from the pool is a block, and aligned as one.
+const _: () = assert!(pages::BLOCK_UNITS * pages::UNIT_BYTES == REGION_ALIGN);
+const _: () = assert!(REGION_UNITS_MAX * UNIT_BYTES == REGION_ALIGN);
 
 /// All regions of one heap.
 pub(super) struct Regions {
@@ -200,7 +202,7 @@ impl Drop for Regions {
 impl Region {
     fn allocate(units: usize, is_pooled: bool) -> NonNull<Region> {
         if is_pooled {
-            return pages::take(units).cast();
+            return pages::take(pages::BLOCK_UNITS).cast();
         }
         let layout = Self::layout(units);
         // SAFETY: the layout is not empty.
@@ -215,7 +217,7 @@ impl Region {
         unsafe {
             let units = usize::from((*region).units);
             if (*region).is_pooled {
-                pages::give_back(NonNull::new_unchecked(region).cast(), units);
+                pages::give_back(NonNull::new_unchecked(region).cast(), pages::BLOCK_UNITS);
             } else {
                 dealloc(region.cast(), Self::layout(units));
             }

@@ -377,7 +377,7 @@ impl Segment {
 /// Units of the [pool](pages) such a segment takes; none if the allocator serves it.
 fn pooled_units(depth: u32, buckets: usize) -> Option<usize> {
     let units = (buckets * BUCKET_BYTES).div_ceil(pages::UNIT_BYTES);
-    (depth >= POOLED_DEPTH_MIN && (2..=pages::RUN_UNITS_MAX).contains(&units)).then_some(units)
+    (depth >= POOLED_DEPTH_MIN && (4..pages::BLOCK_UNITS).contains(&units)).then_some(units)
 }
 
 /// Slots in a segment of this many buckets.
