@@ -9,6 +9,7 @@
 pub mod hash;
 pub mod heap;
 pub mod pages;
+mod prefault;
 pub mod table;
 mod units;
 

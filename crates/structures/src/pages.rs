@@ -30,12 +30,14 @@
 //!
 //! # Limits
 //!
-//! Huge pages are resident as a whole: the last chunk costs up to 2 MiB that hold nothing yet.
+//! Huge pages are resident as a whole: the last chunk costs up to 2 MiB that hold nothing yet, and
+//! so does the one that is prepared for later (`prefault.rs`).
 //! So heaps and tables come here only once they are large, and a server of a few keys never does.
 //! Nothing moves, so a chunk with one record left in it stays, and of the units between the
 //! segments of a growing table some percent fit nobody for a while.
 //! Finding a block looks at every free run of 64 to 128 KiB that holds none: they are few.
 
+use crate::prefault;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
@@ -49,6 +51,8 @@ pub const BLOCK_UNITS: usize = 128;
 
 const BLOCK_BYTES: usize = BLOCK_UNITS * UNIT_BYTES;
 const CHUNK_BYTES: usize = 2 << 20;
+/// From so many chunks on, the next one is prepared ahead.
+const CHUNKS_AHEAD_MIN: usize = 2;
 const CHUNK_UNITS: usize = CHUNK_BYTES / UNIT_BYTES;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
@@ -126,6 +130,7 @@ impl Pool {
         let taken_end = address + units * UNIT_BYTES;
         self.add_run((end - taken_end) / UNIT_BYTES, taken_end);
         self.units_free -= units;
+        self.look_ahead();
         let chunk = &self.chunks[&chunk_of(address)];
         // SAFETY: the run lies within its chunk.
         unsafe { chunk.0.add(address % CHUNK_BYTES) }
@@ -182,6 +187,15 @@ impl Pool {
     }
 
     /// The one free run of a new chunk.
+    /// Has the next chunk prepared while this one fills. A pool of few chunks belongs to a small
+    /// server, which gets by without.
+    fn look_ahead(&self) {
+        let longest = self.by_length.last().map_or(0, |run| run.0);
+        if longest < CHUNK_UNITS / 2 && self.chunks.len() >= CHUNKS_AHEAD_MIN {
+            prefault::request(Chunk::LAYOUT);
+        }
+    }
+
     #[cold]
     fn add_chunk(&mut self) -> (usize, usize) {
         let chunk = Chunk::allocate();
@@ -227,18 +241,22 @@ impl Chunk {
         Err(_) => panic!("a power of two is a valid alignment"),
     };
 
+    /// One that was prepared, or one of small pages: touching a huge page for the first time takes
+    /// longer than anybody should wait.
     fn allocate() -> Chunk {
+        if let Some(memory) = prefault::take() {
+            return Chunk(memory);
+        }
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc(Self::LAYOUT) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(Self::LAYOUT) };
-        advise(memory, true);
         Chunk(memory)
     }
 
     /// Nobody uses any of its units.
     fn free(self) {
         // The allocator may use it for something small, which should not cost 2 MiB.
-        advise(self.0, false);
+        forget_huge(self.0);
         // SAFETY: allocated with this layout.
         unsafe { dealloc(self.0.as_ptr(), Self::LAYOUT) }
     }
@@ -253,16 +271,15 @@ impl Drop for Pool {
     }
 }
 
-/// Asks for huge pages, or no longer. Kernels without them, and containers that forbid the call,
-/// answer with an error, and everything works on small pages.
-fn advise(memory: NonNull<u8>, huge: bool) {
+/// Asks for small pages again. Kernels without huge ones, and containers that forbid the call,
+/// answer with an error, and nothing is lost.
+fn forget_huge(memory: NonNull<u8>) {
     use rustix::mm::{Advice, madvise};
     if cfg!(miri) {
         return;
     }
-    let advice = if huge { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
     // SAFETY: the range is ours, and this advice changes no byte of it.
-    _ = unsafe { madvise(memory.as_ptr().cast(), CHUNK_BYTES, advice) };
+    _ = unsafe { madvise(memory.as_ptr().cast(), CHUNK_BYTES, Advice::LinuxNoHugepage) };
 }
 
 #[cfg(test)]
