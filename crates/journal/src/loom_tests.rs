@@ -1,6 +1,6 @@
 //! Every interleaving, up to a number of preemptions, of few threads on a journal with tiny blocks.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p journal --release --lib loom`
+//! `cargo x loom` runs them.
 
 use std::time::Duration;
 
