@@ -18,6 +18,10 @@ fn main() -> ExitCode {
             eprintln!("{trouble}");
             ExitCode::FAILURE
         }
+        Err(Failure::Quoting(text)) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
         Err(Failure::Arguments(text)) => {
             eprintln!("{text}");
             ExitCode::FAILURE

@@ -10,6 +10,8 @@ pub enum Failure {
     Trouble(Trouble),
     /// A line for the user.
     Arguments(String),
+    /// A line about quoting, which redis-cli prints where replies go.
+    Quoting(String),
 }
 
 impl From<Trouble> for Failure {
@@ -45,7 +47,7 @@ fn arguments(options: &Options) -> Result<Vec<Vec<u8>>, Failure> {
     let mut arguments = Vec::new();
     for word in &options.command {
         arguments.push(if options.quoted_input {
-            unquote(word).ok_or_else(|| refused("Invalid quoted string"))?
+            unquote(word).ok_or_else(|| Failure::Quoting("Invalid quoted string".to_string()))?
         } else {
             word.as_bytes().to_vec()
         });

@@ -60,6 +60,7 @@ impl Runner {
             let request = refuse::Request { engine, client, entry, args };
             if let Some(error) = refuse::refuse(&request) {
                 engine.stats[self.worker].per_command[id.index()].rejected.add(1);
+                let error = multi::refused(client, entry, error);
                 self.refused(engine, client, &error, out);
                 return self.end_reply(client, reply_at, out);
             }

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::random::Random;
-use command::table::CommandTable;
-use config::Config;
+use command::table::{CommandTable, RenameError};
+use config::{Collected, Config};
 use crossbeam_utils::CachePadded;
 use journal::Journal;
 use store::keyspace::Wake;
@@ -113,6 +113,24 @@ pub struct Engine {
     pub shutting_down: AtomicBool,
 }
 
+/// The table of commands under the names that `rename-command` gives them.
+///
+/// # Errors
+/// The first such line that cannot be done, and why.
+pub fn command_table(
+    commands: &[&'static [crate::Command]],
+    config: &Config,
+) -> Result<CommandTable<Handler>, (Collected, RenameError)> {
+    let mut table = CommandTable::build(commands);
+    for line in config.collected.iter().filter(|line| line.directive == "rename-command") {
+        let [old, new] = &line.args[..] else {
+            unreachable!("the configuration takes rename-command with two arguments only")
+        };
+        table.rename(old, new).map_err(|error| (line.clone(), error))?;
+    }
+    Ok(table)
+}
+
 struct WakeHost(Arc<dyn Host>);
 
 impl Wake for WakeHost {
@@ -136,7 +154,8 @@ impl Engine {
         let mut random = Random::from_os();
         let mut seed = [0; 16];
         random.fill(&mut seed);
-        let table = CommandTable::build(commands);
+        let table = command_table(commands, &config)
+            .expect("whoever read the configuration has tried its rename-command lines");
         let databases = config.int(config::id::DATABASES) as usize;
         let (gate, seats) = Gate::new(workers);
         let settings = Settings::default();

@@ -124,6 +124,12 @@ impl CmdError {
         ))
     }
 
+    /// EXEC was refused for `reason`.
+    pub fn exec_refused(reason: &CmdError) -> CmdError {
+        let reason = reason.0.strip_prefix("ERR ").unwrap_or(&reason.0);
+        CmdError::text(format!("EXECABORT Transaction discarded because of: {reason}"))
+    }
+
     pub fn unknown_subcommand(container: &str, sub: &[u8]) -> CmdError {
         CmdError::text(format!(
             "ERR unknown subcommand '{}'. Try {} HELP.",

@@ -53,6 +53,15 @@ pub(crate) fn queue(client: &mut Client, id: CommandId, args: Args<'_>) {
     }
 }
 
+/// An EXEC that is refused ends the transaction, and says so whatever the reason was.
+pub(crate) fn refused(client: &mut Client, entry: &Entry<Handler>, error: CmdError) -> CmdError {
+    if &*entry.full_name != "exec" {
+        return error;
+    }
+    client.multi = None;
+    CmdError::exec_refused(&error)
+}
+
 /// The handler of MULTI.
 pub fn multi(cx: &mut Cx<'_>) -> CmdResult {
     if cx.client.multi.is_some() {

@@ -75,7 +75,21 @@ fn configure(command_line: &CommandLine) -> Result<(Config, Vec<String>), String
     let warnings = Load::new(&config::Disk, false)
         .run(&mut config, command_line, &stdin)
         .map_err(|error| error.report(&format!("Ochre {}", version::OCHRE)))?;
+    engine::engine::command_table(commands::all(), &config)
+        .map_err(|(line, error)| refused(line, error.text()))?;
     Ok((config, warnings))
+}
+
+/// What to print of a line that was read well and cannot be done.
+fn refused(line: config::Collected, reason: &'static str) -> String {
+    let error = config::LoadError::Line {
+        place: "the configuration".to_owned(),
+        line: line.line,
+        text: String::from_utf8_lossy(&line.text).into_owned(),
+        refusal: reason.into(),
+        hint: None,
+    };
+    error.report(&format!("Ochre {}", version::OCHRE))
 }
 
 /// Serves until the server is asked to end, and takes back what the process put in the world.

@@ -43,6 +43,13 @@ fn a_wrong_line_is_named_with_its_number_and_text() {
 }
 
 #[test]
+fn a_command_that_does_not_exist_cannot_be_renamed() {
+    let folder = Folder::new();
+    let file = folder.write("a.conf", "hz 10\nrename-command nope \"\"\n");
+    fails(&[&file], &["at line 2", "No such command in rename-command"]);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     fails(&["/nowhere/a.conf"], &["can't open config file '/nowhere/a.conf'", "No such file"]);
 }

@@ -49,11 +49,12 @@ pub(super) fn protocol(cx: &mut Cx<'_>) -> CmdResult {
             return Err(CmdError::text("ERR RESP2 is not supported by this command"));
         }
         b"push" => {
+            // A push is no reply: who waits for one gets it too. Redis holds pushes back until the
+            // command has replied.
+            reply.bulk(b"Some real reply following the push reply");
             reply.push(2);
             reply.bulk(b"server-cpu-usage");
             reply.integer(42);
-            // A push is no reply: who waits for one gets it too.
-            reply.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => reply.verbatim(b"txt", b"This is a verbatim\nstring"),
         b"true" => reply.boolean(true),
@@ -86,6 +87,15 @@ mod tests {
         ann.client.protocol = resp::Protocol::Resp2;
         let out = server.feed(&mut ann, b"DEBUG PROTOCOL push\r\n");
         assert_eq!(out, b"-ERR RESP2 is not supported by this command\r\n");
+    }
+
+    #[test]
+    fn a_push_comes_after_the_reply() {
+        let (mut server, mut ann) = allowing();
+        ann.client.protocol = resp::Protocol::Resp3;
+        let out = server.feed(&mut ann, b"DEBUG PROTOCOL push\r\n");
+        assert!(out.starts_with(b"$40\r\nSome real reply"), "{}", out.escape_ascii());
+        assert!(out.ends_with(b">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n"));
     }
 
     #[test]
