@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::Signal;
 
-use crate::running::Server;
+use crate::running::{Server, until};
 
 /// Expects a whole report, and the end by `signal`.
 fn check(mut server: Server, signal: Signal, texts: &[&str]) {
@@ -28,15 +28,17 @@ fn a_signal_from_outside_is_reported_with_its_sender() {
 #[test]
 fn a_signal_that_hits_a_background_thread_is_reported_too() {
     let server = Server::start(&[]);
-    let tasks = format!("/proc/{}/task", server.pid());
-    let is_lazyfree = |task: &std::path::Path| {
-        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "lazyfree")
-    };
-    let tasks = std::fs::read_dir(tasks).expect("the server runs");
-    let task = tasks.map(|task| task.expect("an entry").path()).find(|task| is_lazyfree(task));
-    let task = task.expect("the server frees values in the background");
-    let tid: Option<libc::pid_t> = task.file_name().and_then(|name| name.to_str()?.parse().ok());
-    let tid = tid.expect("tasks are named by their number");
+    let mut found: Option<libc::pid_t> = None;
+    until("there is a background thread", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
+        found = tasks.map(|task| task.expect("an entry").path()).find_map(|task| {
+            let name = std::fs::read_to_string(task.join("comm")).ok()?;
+            let tid = task.file_name()?.to_str()?.parse().ok()?;
+            (name.trim() == "lazyfree").then_some(tid)
+        });
+        found.is_some()
+    });
+    let tid = found.expect("it was waited for");
     // SAFETY: it only sends a signal to a child of ours.
     unsafe { libc::syscall(libc::SYS_tgkill, server.pid(), tid, libc::SIGABRT) };
     check(server, Signal::ABORT, &["thread lazyfree", "crashed by signal: 6"]);
