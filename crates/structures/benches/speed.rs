@@ -1,4 +1,5 @@
-//! What hash, table and heap cost. `cargo bench -p structures`; as a test it runs small.
+//! What hash, table and heap cost. `cargo bench -p structures`, with `-- memory` only bytes for
+//! each key; as a test it runs small.
 //!
 //! Times are processor time of the thread, so a busy machine disturbs less.
 
@@ -6,7 +7,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::ptr::NonNull;
 use std::time::Duration;
-use structures::{Entries, Entry, HashKey, Heap, Peek, Reclaim, Table};
+use structures::{Entries, Entry, HashKey, Heap, Peek, Reclaim, Table, pages};
 
 /// Entries are records of 16 bytes in one array: key and hash.
 #[repr(align(8))]
@@ -50,11 +51,15 @@ fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let scale = if is_bench { 1 } else { 1_000 };
     let key = HashKey::from_seed(*b"a seed for bench");
+    if std::env::args().any(|arg| arg == "memory") {
+        return memory(&key, 250_000 / scale);
+    }
     hash(&key, 10_000_000 / scale);
     for count in [10_000, 1_000_000] {
         table(&key, (count / scale).max(100), 2_000_000 / scale);
     }
     growth(&key, 10_000_000 / scale);
+    memory(&key, 250_000 / scale);
     heap(1_000_000 / scale);
 }
 
@@ -159,6 +164,37 @@ fn growth(key: &HashKey, count: usize) {
     }
     print(&format!("shrink from {count}: find and remove"), count, start.elapsed());
     assert_eq!(table.bytes(), 0);
+}
+
+/// What a keyspace of one shard holds beyond its records of 48 bytes, each time `step` were added.
+fn memory(key: &HashKey, step: usize) {
+    let records = records(key, 16 * step);
+    let (mut table, mut heap, peek) = (Table::new(0, Reclaim::Deferred), Heap::new(), Peek::new());
+    let mut took = Duration::ZERO;
+    println!("bytes for each of keys: table, of the pool what nobody has, heap, in all");
+    for part in records.chunks(step) {
+        let start = Instant::now();
+        for batch in part.chunks(64) {
+            for record in batch {
+                black_box(heap.alloc(48));
+                insert(&mut table, record);
+            }
+            // SAFETY: the only Peek of this table, cleared before it goes.
+            unsafe { peek.publish(&mut table) };
+        }
+        took += start.elapsed();
+        let per_key = |bytes: usize| bytes as f64 / table.len() as f64;
+        println!(
+            "{:9} {:6.2} {:6.2} {:6.2} {:6.2}",
+            table.len(),
+            per_key(table.bytes()),
+            per_key(pages::bytes_free()),
+            per_key(heap.bytes_held() - heap.bytes_in_use()),
+            per_key(pages::bytes_held().saturating_sub(heap.bytes_in_use()))
+        );
+    }
+    peek.clear();
+    print("memory: alloc and insert", records.len(), took);
 }
 
 fn heap(count: usize) {

@@ -259,6 +259,8 @@ impl Table {
             // SAFETY: unreachable now; whoever reached it before is pinned (invariant 4).
             unsafe { guard.defer_unchecked(move || retired.free()) };
         }
+        // Else it would wait for dozens of others: half a megabyte of segments in each thread.
+        guard.flush();
     }
 
     /// The first segment that was not drained yet, and the index of its first word.

@@ -1,8 +1,8 @@
 //! Growing and shrinking, one segment at a time.
 //!
 //! ```text
-//!   full, up to 64 buckets    re-lay into the next size, by tags         grow
-//!   full, 64 buckets          split by one more bit, reads all hashes    grow
+//!   full, up to some 64       re-lay into the next size, by tags         grow
+//!   full, some 64 buckets     split by one more bit, reads all hashes    grow
 //!   under 40 %                merge with its buddy if both are small,    shrink
 //!                             else re-lay smaller, both by tags
 //! ```
@@ -16,7 +16,7 @@
 
 use super::bucket::prefetch;
 use super::expire;
-use super::segment::{BUCKETS_MAX, Segment, next_size, shape, size_for};
+use super::segment::{Segment, buckets_max, next_size, shape, size_for};
 use super::slot::Word;
 use super::{Entries, Table};
 
@@ -24,8 +24,6 @@ use super::{Entries, Table};
 const DEPTH_MAX: u32 = 40;
 /// The directory may have one word for this many entries. Typically it has one for 300.
 const ENTRIES_PER_WORD: usize = 32;
-/// Buddies merge if the result has at most this many buckets: far from having to split again.
-const BUCKETS_MERGED_MAX: usize = BUCKETS_MAX / 2;
 
 impl Table {
     /// Makes the segment that holds this position roomier.
@@ -34,7 +32,7 @@ impl Table {
         let (count, buckets) = (old.counts().0, old.bucket_count());
         if count * 2 < old.capacity() {
             self.lay_out(position, old, (old.homes(), old.extra() + 1));
-        } else if buckets >= BUCKETS_MAX && self.may_split(old) {
+        } else if buckets >= buckets_max(position, old.depth()) && self.may_split(old) {
             self.split(position, old, entries);
         } else {
             self.lay_out(position, old, shape(next_size(buckets)));
@@ -129,7 +127,9 @@ impl Table {
         let buddy_position = position ^ 1 << (64 - depth);
         let buddy = self.segment(buddy_position).expect("the table is not being drained");
         let sum = (segment.counts().0 + buddy.counts().0, segment.counts().1 + buddy.counts().1);
-        if buddy.depth() != depth || size_for(sum.0) > BUCKETS_MERGED_MAX {
+        // Half of what splits: far from having to split again.
+        let buckets_merged_max = buckets_max(position, depth - 1) / 2;
+        if buddy.depth() != depth || size_for(sum.0) > buckets_merged_max {
             return false;
         }
         let is_upper = position > buddy_position;

@@ -36,8 +36,17 @@ pub(super) const DIRECTORY: u64 = 1 << 63;
 pub(super) const ADDRESS: u64 = 0x0000_ffff_ffff_ffc0;
 pub(super) const DEPTH: u64 = 0x3f;
 
-/// A segment splits rather than grow beyond this: 8 KiB.
-pub(super) const BUCKETS_MAX: usize = 64;
+/// A segment splits rather than grow beyond this: about 8 KiB. Each eighth of all hashes has a
+/// bound of its own, spread evenly over one doubling, so that a large table's segments are at all
+/// stages between two splits at any time: its fill hardly depends on how many entries it has.
+const BUCKETS_MAX: [usize; 8] = [48, 52, 56, 64, 68, 72, 80, 88];
+/// The bound while there are too few segments for that.
+const SMALL_BUCKETS_MAX: usize = 64;
+const STAGGER_BITS: u32 = 3;
+
+/// From here on, sizes are finer and fuller: an eighth more each time, in the pool's units.
+const FINE_FROM: usize = 32;
+const BUCKETS_PER_UNIT: usize = pages::UNIT_BYTES / BUCKET_BYTES;
 /// Homes are 15 bits of a segment's word; stash counts are 16 bits of a header.
 const HOMES_MAX: usize = 0x7fff;
 const EXTRA_MAX: usize = 4096;
@@ -391,16 +400,37 @@ pub(super) fn shape(buckets: usize) -> (usize, usize) {
     (buckets - 1 - extra, extra)
 }
 
-/// The next size of a segment. Sizes are those jemalloc has: four for each doubling.
+/// The next size of a segment. Small ones are those jemalloc has: four for each doubling.
 pub(super) fn next_size(buckets: usize) -> usize {
-    if buckets < 8 { buckets + 1 } else { buckets + (1 << (buckets.ilog2() - 2)) }
+    if buckets < 8 {
+        buckets + 1
+    } else if buckets < FINE_FROM {
+        buckets + (1 << (buckets.ilog2() - 2))
+    } else {
+        let units = (buckets / 8 + BUCKETS_PER_UNIT / 2) / BUCKETS_PER_UNIT;
+        (buckets / BUCKETS_PER_UNIT + units) * BUCKETS_PER_UNIT
+    }
 }
 
-/// The smallest size that entries fill to at most four fifths, so that there is room to grow.
+/// The smallest size that entries fill to at most four fifths, or seven eighths if it is large, so
+/// that there is room to grow.
 pub(super) fn size_for(entries: usize) -> usize {
+    let is_roomy = |buckets| {
+        let (filled, of) = if buckets < FINE_FROM { (4, 5) } else { (7, 8) };
+        capacity(buckets) * filled >= entries * of
+    };
     let mut buckets = 1;
-    while capacity(buckets) * 4 < entries * 5 {
+    while !is_roomy(buckets) {
         buckets = next_size(buckets);
     }
     buckets.min(1 + HOMES_MAX)
+}
+
+/// A segment of this depth around this position splits rather than grow beyond so many buckets.
+pub(super) fn buckets_max(position: u64, depth: u32) -> usize {
+    if depth < STAGGER_BITS {
+        SMALL_BUCKETS_MAX
+    } else {
+        BUCKETS_MAX[(position >> (64 - STAGGER_BITS)) as usize]
+    }
 }
