@@ -33,8 +33,10 @@
 //! Huge pages are resident as a whole: the last chunk costs up to 2 MiB that hold nothing yet, and
 //! so does the one that is prepared for later (`prefault.rs`).
 //! So heaps and tables come here only once they are large, and a server of a few keys never does.
-//! Nothing moves, so a chunk with one record left in it stays, and of the units between the
-//! segments of a growing table some percent fit nobody for a while.
+//! Nothing moves, so a chunk with one record left in it stays. Segments of a growing table become
+//! larger at about the same time, and each leaves a hole too small for the next, until a neighbour
+//! goes too: measured at 2 million entries, 1.5 bytes for each. Whole holes for whoever can use a bit
+//! more than he needs, and segments twice as large, did not make it less.
 //! Finding a block looks at every free run of 64 to 128 KiB that holds none: they are few.
 
 use crate::prefault;
