@@ -51,8 +51,9 @@ impl Host for ServerHost {
     }
 
     fn used_memory(&self) -> usize {
-        // What the pool of huge pages holds and nobody uses is not used, although it is allocated.
-        alloc::used_bytes().saturating_sub(structures::pages::bytes_free())
+        // The pool's chunks do not come from the allocator; what lies unused in them is not used.
+        let pooled = structures::pages::bytes_held();
+        alloc::used_bytes() + pooled.saturating_sub(structures::pages::bytes_free())
     }
 
     fn apply(&self, changed: &[OptId], config: &Config) -> Result<(), String> {

@@ -8,6 +8,7 @@
 
 pub mod hash;
 pub mod heap;
+mod mapping;
 pub mod pages;
 mod prefault;
 pub mod table;

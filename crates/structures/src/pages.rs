@@ -39,8 +39,8 @@
 //! more than he needs, and segments twice as large, did not make it less.
 //! Finding a block looks at every free run of 64 to 128 KiB that holds none: they are few.
 
-use crate::prefault;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use crate::{mapping, prefault};
+use std::alloc::Layout;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
@@ -193,7 +193,7 @@ impl Pool {
     /// server, which gets by without.
     fn look_ahead(&self) {
         let longest = self.by_length.last().map_or(0, |run| run.0);
-        if longest < CHUNK_UNITS / 2 && self.chunks.len() >= CHUNKS_AHEAD_MIN {
+        if longest < CHUNK_UNITS / 4 && self.chunks.len() >= CHUNKS_AHEAD_MIN {
             prefault::request(Chunk::LAYOUT);
         }
     }
@@ -249,18 +249,13 @@ impl Chunk {
         if let Some(memory) = prefault::take() {
             return Chunk(memory);
         }
-        // SAFETY: the layout is not empty.
-        let memory = unsafe { alloc(Self::LAYOUT) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(Self::LAYOUT) };
-        Chunk(memory)
+        Chunk(mapping::take(Self::LAYOUT))
     }
 
     /// Nobody uses any of its units.
     fn free(self) {
-        // The allocator may use it for something small, which should not cost 2 MiB.
-        forget_huge(self.0);
-        // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.0.as_ptr(), Self::LAYOUT) }
+        // SAFETY: it was taken with this layout, and nobody has a run of it.
+        unsafe { mapping::give_back(self.0, Self::LAYOUT) }
     }
 }
 
@@ -271,17 +266,6 @@ impl Drop for Pool {
             chunk.free();
         }
     }
-}
-
-/// Asks for small pages again. Kernels without huge ones, and containers that forbid the call,
-/// answer with an error, and nothing is lost.
-fn forget_huge(memory: NonNull<u8>) {
-    use rustix::mm::{Advice, madvise};
-    if cfg!(miri) {
-        return;
-    }
-    // SAFETY: the range is ours, and this advice changes no byte of it.
-    _ = unsafe { madvise(memory.as_ptr().cast(), CHUNK_BYTES, Advice::LinuxNoHugepage) };
 }
 
 #[cfg(test)]

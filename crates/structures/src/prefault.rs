@@ -7,7 +7,7 @@
 //! each of which costs its own small fault.
 //!
 //! ```text
-//!   pool runs low ──request──► thread: allocate, advise, touch ──► spare
+//!   pool runs low ──request──► thread: map, advise, touch ──► spare
 //!   pool is empty ──take─────► the spare, or none: small pages then
 //! ```
 //!
@@ -16,9 +16,11 @@
 //! (1) There is at most one spare, and it is asked for only while the pool is growing.
 //! (2) Nothing here is waited for: `take` and `request` only hold a mutex for a few instructions.
 
-use std::alloc::{Layout, alloc};
+use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex, MutexGuard};
+
+use crate::mapping;
 
 /// A chunk on its way between threads.
 struct Spare(NonNull<u8>);
@@ -68,8 +70,7 @@ fn prepare(layout: Layout) {
             state = WANTED.wait(state).expect("nobody panics holding the spare");
         }
         drop(state);
-        // SAFETY: a chunk's layout has a size.
-        let memory = NonNull::new(unsafe { alloc(layout) });
+        let memory = mapping::try_take(layout);
         if let Some(memory) = memory {
             populate(memory, layout.size());
         }
