@@ -70,6 +70,7 @@ pub(super) const BITPOS: Command = Command {
         ("BITPOS mask 0", "(integer) 12"),
         ("BITPOS mask 1 2", "(integer) -1"),
         ("BITPOS mask 0 0 7 BIT", "(integer) -1"),
+        ("BITPOS mask 0 1 end NIBBLE", "(error) ERR syntax error"),
         ("BITPOS mask 2", "(error) ERR The bit argument must be 1 or 0."),
     ],
     ..Command::base(bitpos)
@@ -81,6 +82,11 @@ fn bitpos(cx: &mut Cx<'_>) -> CmdResult {
         1 => true,
         _ => return Err(CmdError::BIT_ARGUMENT),
     };
+    if cx.argc() == 6 {
+        // Unlike BITCOUNT it complains of the unit before the end.
+        cx.int(3)?;
+        is_in_bits(cx, 5)?;
+    }
     let span = Span::parse(cx, 3)?;
     let position = match cx.db.string(cx.key(1))? {
         Some(string) => {
@@ -95,6 +101,14 @@ fn bitpos(cx: &mut Cx<'_>) -> CmdResult {
     };
     cx.reply.integer(position.map_or(-1, |at| at as i64));
     Ok(())
+}
+
+/// The unit of a range.
+fn is_in_bits(cx: &Cx<'_>, index: usize) -> Result<bool, CmdError> {
+    match (cx.is_word(index, "BIT"), cx.is_word(index, "BYTE")) {
+        (false, false) => Err(CmdError::SYNTAX),
+        (in_bits, _) => Ok(in_bits),
+    }
 }
 
 /// The range `[start [end [BYTE|BIT]]]`, as given: negative positions count from the end.
@@ -113,10 +127,7 @@ impl Span {
         }
         let start = if argc > from { cx.int(from)? } else { 0 };
         let end = if argc > from + 1 { Some(cx.int(from + 1)?) } else { None };
-        let in_bits = argc > from + 2 && cx.is_word(from + 2, "BIT");
-        if argc > from + 2 && !in_bits && !cx.is_word(from + 2, "BYTE") {
-            return Err(CmdError::SYNTAX);
-        }
+        let in_bits = argc > from + 2 && is_in_bits(cx, from + 2)?;
         Ok(Span { start, end, in_bits })
     }
 

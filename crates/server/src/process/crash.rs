@@ -118,6 +118,7 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
             say!("Crashed running the instruction at: {address:#x}");
         }
         stack_trace();
+        say!("\n------ STACK TRACE DONE ------");
         end();
     }
     die(signal);
@@ -136,6 +137,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         say!("Guru Meditation: {text} #{file}:{line}");
     }
     stack_trace();
+    say!("\n------ STACK TRACE DONE ------");
     end();
     if EXITS_ON_PANIC.load(Relaxed) {
         // SAFETY: it ends the process; what atexit would do may need what is broken.
