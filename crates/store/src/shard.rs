@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use structures::hash::HashKey;
 use structures::heap::Heap;
-use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
+use structures::table::{Due, Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
 
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record, Type};
@@ -433,8 +433,8 @@ impl DbShard {
             cursor,
             budget,
             &Keys(&self.hash_key),
-            |entry| {
-                // SAFETY: (1), and the table has just let go of the entry.
+            |entry, _| {
+                // SAFETY: (1), and the table lets go of the entry without looking at it again.
                 unsafe {
                     let record = Record::from_raw(entry);
                     let bytes = record.size();
@@ -443,6 +443,7 @@ impl DbShard {
                     *record_bytes -= bytes;
                     heap.free(entry, bytes);
                 }
+                Due::Gone
             },
         );
         self.publish();

@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::expire;
 use super::segment::Segment;
-use super::{Entries, Entry, HAS_TTL, Reclaim, Table};
+use super::{Due, Entries, Entry, HAS_TTL, Reclaim, Table};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 
@@ -201,10 +201,20 @@ pub fn fuzz_table(data: &[u8]) {
             (6, _) => {
                 now_ms += ttl_ms;
                 let mut budget = usize::from(operation[1]);
-                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry| {
+                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _| {
                     let dead = Model::free(entry);
-                    let (expire_ms, flags) = model.remove(&dead.key).expect("it was there");
+                    let (expire_ms, flags) = model[&dead.key];
                     assert!(expire_ms < now_ms && flags & HAS_TTL != 0, "only the due expire");
+                    // Every third stays: half of these for a while, half for good.
+                    if !dead.key.is_multiple_of(3) {
+                        model.remove(&dead.key);
+                        return Due::Gone;
+                    }
+                    let next_ms = dead.key.is_multiple_of(2).then_some(now_ms + ttl_ms);
+                    let flags = if next_ms.is_some() { flags } else { flags & !HAS_TTL };
+                    let expire_ms = next_ms.unwrap_or(expire_ms);
+                    model.insert(dead.key, (expire_ms, flags));
+                    Due::Stays(Model { expire_ms, ..dead }.leak(), next_ms)
                 });
             }
             _ => table.check(&Models),
@@ -212,8 +222,9 @@ pub fn fuzz_table(data: &[u8]) {
         assert_eq!(table.len(), model.len());
     }
     table.check(&Models);
-    while !table.expire_due(now_ms, &mut cursor, &mut usize::MAX.clone(), &Models, |entry| {
+    while !table.expire_due(now_ms, &mut cursor, &mut usize::MAX.clone(), &Models, |entry, _| {
         model.remove(&Model::free(entry).key).expect("it was there");
+        Due::Gone
     }) {}
     table.take_all(|entry| {
         model.remove(&Model::free(entry).key).expect("it was there");

@@ -22,9 +22,15 @@
 //!
 //! The base moves to the present when a segment is opened, so what is near is known to the
 //! millisecond, and what is a day away to a minute.
+//!
+//! An entry may expire in parts: a hash whose fields have expiries is due when the first of them
+//! is. So the walk does not remove what is due, it asks the owner, who says [`Due::Gone`] or
+//! [`Due::Stays`] with the next moment. One that stays and is still due, because the owner's budget
+//! was spent, ends the slice, and the next slice begins with its bucket.
 
 use super::segment::Segment;
-use super::{Entries, Entry, Table};
+use super::slot::Word;
+use super::{Entries, Entry, HAS_TTL, Table};
 
 const NEVER: u16 = 0xffff;
 /// The farthest distance a code can tell, some 139 years; later counts as this.
@@ -55,6 +61,17 @@ pub(super) fn decode(code: u16, base_ms: u64) -> u64 {
     }
 }
 
+/// What the owner made of an entry that was due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// It has freed the entry, or will: the slot is emptied.
+    Gone,
+    /// The slot holds this entry from now on, the same or another one with the same hash, which
+    /// expires at this moment (unix ms). None: no more; the slot loses
+    /// [`HAS_TTL`](super::HAS_TTL).
+    Stays(Entry, Option<u64>),
+}
+
 /// The walk in progress that [`Table::expire_due`] continues.
 pub(super) struct Walk {
     /// Lower bound of what the walk has passed.
@@ -81,22 +98,23 @@ impl Table {
         (self.ttl_len > 0).then_some(self.min_expire_ms)
     }
 
-    /// Removes the entries whose expiry lies before `now_ms` and hands them over. (Redis too lets a
-    /// key live through the millisecond it expires in.)
+    /// Hands over the entries whose expiry lies before `now_ms`; `due` says what becomes of each.
+    /// (Redis too lets a key live through the millisecond it expires in.)
     ///
     /// Works until `budget` is used up: one for each segment looked at, bucket opened and entry
-    /// removed; it may be overdrawn by a few buckets. Begin with cursor 0. True when the walk is
-    /// complete, the cursor 0 again; else call again to go on.
+    /// handed over, and what `due` takes off it; it may be overdrawn by a few buckets. Begin with
+    /// cursor 0. True when the walk is complete, the cursor 0 again; else call again to go on.
     ///
     /// A complete walk has found all due entries of a table that did not change between its
-    /// slices. What a change moved behind the cursor is found by the next walk.
+    /// slices. What a change moved behind the cursor is found by the next walk. An entry that
+    /// stays due must have got nearer its end, or the walk never gets past it.
     pub fn expire_due(
         &mut self,
         now_ms: u64,
         cursor: &mut u64,
         budget: &mut usize,
         entries: &impl Entries,
-        mut due: impl FnMut(Entry),
+        mut due: impl FnMut(Entry, &mut usize) -> Due,
     ) -> bool {
         if *cursor == 0 {
             if self.ttl_len == 0 || self.min_expire_ms >= now_ms {
@@ -150,7 +168,7 @@ impl Table {
         cursor: u64,
         budget: &mut usize,
         entries: &impl Entries,
-        due: &mut impl FnMut(Entry),
+        due: &mut impl FnMut(Entry, &mut usize) -> Due,
     ) -> Option<u64> {
         segment.rebase(now_ms);
         // The stash goes with the first home, so that each slice gets ahead.
@@ -171,13 +189,18 @@ impl Table {
             *budget = budget.saturating_sub(1);
             let bucket_min_ms = self.expire_bucket(segment, index, now_ms, budget, entries, due);
             bucket.set_watermark(encode(bucket_min_ms, segment.base_ms()));
+            if bucket_min_ms < now_ms {
+                *budget = 0;
+                let is_first = segment.is_stash(index) || index == first_home;
+                return Some(if is_first { cursor } else { segment.home_end(cursor, index - 1) });
+            }
             min_ms = min_ms.min(bucket_min_ms);
         }
         segment.set_min_ms(min_ms);
         None
     }
 
-    /// Removes what is due in one bucket. The earliest expiry of the rest.
+    /// Hands over what is due in one bucket. The earliest expiry of the rest.
     fn expire_bucket(
         &mut self,
         segment: Segment,
@@ -185,17 +208,26 @@ impl Table {
         now_ms: u64,
         budget: &mut usize,
         entries: &impl Entries,
-        due: &mut impl FnMut(Entry),
+        due: &mut impl FnMut(Entry, &mut usize) -> Due,
     ) -> u64 {
         let mut min_ms = u64::MAX;
         for (lane, word) in segment.slots(index).filter(|(_, word)| word.has_ttl()) {
             let expire_ms = entries.expire_ms(word.entry());
-            if expire_ms < now_ms {
-                self.vacate(segment, index, lane);
-                *budget = budget.saturating_sub(1);
-                due(word.entry());
-            } else {
+            if expire_ms >= now_ms {
                 min_ms = min_ms.min(expire_ms);
+                continue;
+            }
+            *budget = budget.saturating_sub(1);
+            match due(word.entry(), budget) {
+                Due::Gone => {
+                    self.vacate(segment, index, lane);
+                }
+                Due::Stays(entry, next_ms) => {
+                    let flags = if next_ms.is_some() { HAS_TTL } else { 0 };
+                    let word = Word::new(word.tag(), entry, word.flags() & !HAS_TTL | flags);
+                    self.store(segment, index, lane, word);
+                    min_ms = min_ms.min(next_ms.unwrap_or(u64::MAX));
+                }
             }
         }
         min_ms

@@ -66,6 +66,7 @@ mod slot;
 mod tests;
 
 pub use check::{TableStats, fuzz_table};
+pub use expire::Due;
 pub use peek::Peek;
 pub use slot::{COLOUR_A, COLOUR_B, Entry, HAS_TTL, Slot};
 
@@ -302,18 +303,25 @@ impl Table {
     }
 
     fn rewrite(&mut self, slot: &mut Slot, word: Word, entries: &impl Entries) {
-        let (segment, old) = self.at(slot);
+        let (segment, _) = self.at(slot);
         let index = slot.block as usize;
-        segment.bucket(index).store(slot.lane as usize, word.0);
+        self.store(segment, index, slot.lane as usize, word);
         slot.word = word;
+        if word.has_ttl() {
+            self.note(segment, index, entries.expire_ms(word.entry()));
+        }
+    }
+
+    /// Puts a word where another one of the same tag is. Watermarks are the caller's.
+    fn store(&mut self, segment: Segment, index: usize, lane: usize, word: Word) {
+        let bucket = segment.bucket(index);
+        let old = bucket.slot(lane);
+        bucket.store(lane, word.0);
         if old.has_ttl() != word.has_ttl() {
             let (count, ttl_count) = segment.counts();
             let (less, more) = (usize::from(old.has_ttl()), usize::from(word.has_ttl()));
             segment.set_counts((count, ttl_count + more - less));
             self.ttl_len = self.ttl_len + more - less;
-        }
-        if word.has_ttl() {
-            self.note(segment, index, entries.expire_ms(word.entry()));
         }
     }
 

@@ -257,10 +257,11 @@ fn expire_due_finds_all_that_is_due_and_nothing_else() {
         loop {
             slices += 1;
             let mut budget = [usize::MAX, 7, 300][round as usize % 3];
-            let done = table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry| {
+            let done = table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _| {
                 let dead = Model::free(entry);
                 assert_eq!(expires.remove(&dead.key), Some(Some(dead.expire_ms)));
                 assert!(dead.expire_ms < now_ms);
+                Due::Gone
             });
             if done {
                 break;
@@ -276,7 +277,7 @@ fn expire_due_finds_all_that_is_due_and_nothing_else() {
             &mut 0,
             &mut budget,
             &Models,
-            |_| {}
+            |_, _| unreachable!("nothing is due")
         ));
         assert_eq!(budget, 10);
         table.check(&Models);
@@ -291,8 +292,9 @@ fn expiry_follows_replace_flags_and_note() {
     (0..100).for_each(|key| insert(&mut table, key, None));
     let expire_in = |table: &mut Table, now_ms| {
         let mut dead = vec![];
-        assert!(table.expire_due(now_ms, &mut 0, &mut usize::MAX.clone(), &Models, |entry| {
+        assert!(table.expire_due(now_ms, &mut 0, &mut usize::MAX.clone(), &Models, |entry, _| {
             dead.push(Model::free(entry).key);
+            Due::Gone
         }));
         dead
     };
@@ -309,6 +311,98 @@ fn expiry_follows_replace_flags_and_note() {
     assert_eq!(expire_in(&mut table, 5_001), [7]);
     assert_eq!(table.next_expire_ms(), None);
     table.check(&Models);
+    free_all(table);
+}
+
+/// Entries that expire in parts, like hashes whose fields do: each has a list of moments.
+#[test]
+fn a_due_entry_may_stay_with_another_moment() {
+    let mut random = Random(11);
+    let mut table = new_table();
+    let start_ms = 1_700_000_000_000;
+    let mut parts: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for key in 0..scaled(20_000) {
+        // The latest first. One in eight loses its expiry after the last part, the others go.
+        let mut moments: Vec<u64> =
+            (0..random.below(6)).map(|_| start_ms + random.below(1 << 20)).collect();
+        moments.sort_unstable_by(|a, b| b.cmp(a));
+        insert(&mut table, key, moments.last().copied());
+        parts.insert(key, moments);
+    }
+    let mut now_ms = start_ms;
+    while now_ms < start_ms + (1 << 20) {
+        now_ms += random.below(1 << 17);
+        let budget_first = [usize::MAX, 5, 200][random.below(3) as usize];
+        let (mut cursor, mut slices) = (0, 0);
+        loop {
+            slices += 1;
+            assert!(slices < 1_000_000, "every slice gets ahead");
+            let mut budget = budget_first;
+            let done =
+                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, left| {
+                    let key = Model::of(entry).key;
+                    let moments = parts.get_mut(&key).expect("it is in the table");
+                    assert_eq!(moments.last(), Some(&Model::of(entry).expire_ms));
+                    assert!(moments.last() < Some(&now_ms));
+                    // At least one part goes, however small the budget.
+                    moments.pop();
+                    while *left > 0 && moments.last().is_some_and(|&at| at < now_ms) {
+                        moments.pop();
+                        *left -= 1;
+                    }
+                    Model::free(entry);
+                    let next_ms = moments.last().copied();
+                    if next_ms.is_none() && !key.is_multiple_of(8) {
+                        parts.remove(&key);
+                        return Due::Gone;
+                    }
+                    let expire_ms = next_ms.unwrap_or(0);
+                    Due::Stays(Model { key, hash: mix(key), expire_ms }.leak(), next_ms)
+                });
+            if done {
+                break;
+            }
+        }
+        table.check(&Models);
+        assert_eq!(table.len(), parts.len());
+        let next_ms = parts.values().filter_map(|moments| moments.last()).min();
+        assert!(next_ms.is_none_or(|&at| at >= now_ms), "nothing that is due is left");
+        assert!(table.next_expire_ms() <= next_ms.copied(), "a bound is never late");
+        let expiring = parts.values().filter(|moments| !moments.is_empty()).count();
+        assert_eq!(table.ttl_len(), expiring);
+    }
+    for (&key, moments) in &parts {
+        let slot = find(&table, key).expect("it stayed");
+        assert_eq!(slot.flags() & HAS_TTL != 0, !moments.is_empty());
+    }
+    free_all(table);
+}
+
+#[test]
+fn an_entry_that_stays_due_ends_the_slice_and_is_first_in_the_next() {
+    let mut table = new_table();
+    (0..3_000).for_each(|key| insert(&mut table, key, None));
+    let (large, mut left) = (17, 10_000);
+    let mut slot = find(&table, large).unwrap();
+    let entry = Model { key: large, hash: mix(large), expire_ms: 5 }.leak();
+    Model::free(table.replace(&mut slot, entry, HAS_TTL, &Models));
+    let (mut cursor, mut slices) = (0, 0);
+    loop {
+        let mut budget = 256;
+        let done = table.expire_due(9, &mut cursor, &mut budget, &Models, |entry, budget| {
+            let taken = (*budget).min(left);
+            (left, *budget) = (left - taken, *budget - taken);
+            Due::Stays(entry, (left > 0).then_some(5))
+        });
+        table.check(&Models);
+        if done {
+            break;
+        }
+        slices += 1;
+    }
+    assert_eq!(left, 0);
+    assert!((39..=60).contains(&slices), "{slices} slices: no walk around the table in between");
+    assert_eq!(table.ttl_len(), 0);
     free_all(table);
 }
 
