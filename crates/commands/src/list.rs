@@ -15,9 +15,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use engine::{CmdError, Command, Db};
-use store::value::List;
-use store::{Collection, Key};
+use engine::Command;
 
 pub const COMMANDS: &[Command] = &[
     read::LINDEX,
@@ -35,22 +33,4 @@ pub const COMMANDS: &[Command] = &[
 enum End {
     Head,
     Tail,
-}
-
-/// The list under a key, to be read.
-fn list<'d>(db: &'d mut Db<'_>, key: Key<'_>) -> Result<Option<&'d List>, CmdError> {
-    match db.collection(key).transpose()? {
-        None => Ok(None),
-        Some(Collection::List(list)) => Ok(Some(list)),
-        Some(Collection::Set(_)) => Err(CmdError::WRONG_TYPE),
-    }
-}
-
-/// The list under a key, to be changed.
-fn list_mut<'d>(db: &'d mut Db<'_>, key: Key<'_>) -> Result<Option<&'d mut List>, CmdError> {
-    match db.collection_mut(key).transpose()? {
-        None => Ok(None),
-        Some(Collection::List(list)) => Ok(Some(list)),
-        Some(Collection::Set(_)) => Err(CmdError::WRONG_TYPE),
-    }
 }

@@ -17,9 +17,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use engine::{CmdError, Command, Db};
-use store::value::Set;
-use store::{Collection, Key};
+use engine::Command;
 
 pub const COMMANDS: &[Command] = &[
     change::SADD,
@@ -30,21 +28,3 @@ pub const COMMANDS: &[Command] = &[
     random::SRANDMEMBER,
     change::SREM,
 ];
-
-/// The set under a key, to be read.
-fn set<'d>(db: &'d mut Db<'_>, key: Key<'_>) -> Result<Option<&'d Set>, CmdError> {
-    match db.collection(key).transpose()? {
-        None => Ok(None),
-        Some(Collection::Set(set)) => Ok(Some(set)),
-        Some(Collection::List(_)) => Err(CmdError::WRONG_TYPE),
-    }
-}
-
-/// The set under a key, to be changed.
-fn set_mut<'d>(db: &'d mut Db<'_>, key: Key<'_>) -> Result<Option<&'d mut Set>, CmdError> {
-    match db.collection_mut(key).transpose()? {
-        None => Ok(None),
-        Some(Collection::Set(set)) => Ok(Some(set)),
-        Some(Collection::List(_)) => Err(CmdError::WRONG_TYPE),
-    }
-}

@@ -10,7 +10,8 @@ use base::random::Random;
 use store::eviction_clock::Usage;
 use store::shard::Remains;
 use store::{
-    Access, Collection, DbShard, Expire, Key, Keyspace, NewValue, OwnedValue, Record, StrRef, Type,
+    Access, CollectionType, DbShard, Expire, Fate, Key, Keyspace, Limits, NewValue, OwnedValue,
+    Record, StrRef, Type, View,
 };
 use structures::table::{HAS_TTL, Slot};
 
@@ -51,6 +52,25 @@ pub struct Db<'a> {
     /// See `Runner::replays`.
     pub(crate) replays: bool,
     pub(crate) worker: usize,
+}
+
+/// What an edit does when there is no such key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Begins with an empty value.
+    Create,
+    Skip,
+}
+
+/// What came of an edit.
+#[derive(Clone, Copy, Debug)]
+pub struct Edited<R> {
+    /// What the change returned.
+    pub result: R,
+    /// The key is new.
+    pub created: bool,
+    /// The value was empty afterwards, and the key is gone.
+    pub removed: bool,
 }
 
 /// A key's value, expiry and usage bits on their way to another key.
@@ -207,10 +227,21 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// `read` for collections.
-    pub fn collection(&mut self, key: Key<'_>) -> Option<Result<&Collection, CmdError>> {
-        let record = self.read(key)?;
-        Some(record.collection().ok_or(CmdError::WRONG_TYPE))
+    /// `read` for collections of a type.
+    #[inline]
+    pub fn collection<C: CollectionType + 'static>(
+        &mut self,
+        key: Key<'_>,
+    ) -> Result<Option<C::Ref<'_>>, CmdError> {
+        match self.read(key) {
+            None => Ok(None),
+            Some(record) => record.collection::<C>().map(Some).ok_or(CmdError::WRONG_TYPE),
+        }
+    }
+
+    /// Up to where collections stay in their compact forms.
+    pub fn limits(&self) -> Limits {
+        self.engine.settings.limits()
     }
 
     /// Whether the key is there; counts a hit or miss, as EXISTS does.
@@ -258,12 +289,47 @@ impl<'a> Db<'a> {
         part.string_resize(slot, key, len, usage)
     }
 
-    /// Lends a collection for changing. Absent: none. Another type: an error.
-    pub fn collection_mut(&mut self, key: Key<'_>) -> Option<Result<&mut Collection, CmdError>> {
-        self.look(key)?;
-        let part = self.part(key.hash);
-        let slot = part.find(key)?;
-        Some(part.collection_mut(slot).ok_or(CmdError::WRONG_TYPE))
+    /// Lends the collection under a key for changing; `absent` says what an absent key means. None
+    /// if there is nothing to change. An empty one goes, with its key; the handler tells of it.
+    pub fn edit<C: CollectionType + 'static, R>(
+        &mut self,
+        key: Key<'_>,
+        absent: Absent,
+        change: impl FnOnce(&mut C) -> R,
+    ) -> Result<Option<Edited<R>>, CmdError> {
+        let Some(record) = self.look(key) else {
+            return Ok((absent == Absent::Create).then(|| self.create(key, change)));
+        };
+        if record.value_type() != C::TYPE {
+            return Err(CmdError::WRONG_TYPE);
+        }
+        let part = self.access.db(self.keyspace, self.index, key.hash);
+        let slot = part.find(key).expect("it was just looked up");
+        let (result, fate) = part.edit(slot, key, change);
+        let removed = match fate {
+            Fate::Kept => false,
+            Fate::Removed(remains) => {
+                let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
+                self.free(remains, lazy);
+                true
+            }
+        };
+        Ok(Some(Edited { result, created: false, removed }))
+    }
+
+    fn create<C: CollectionType + 'static, R>(
+        &mut self,
+        key: Key<'_>,
+        change: impl FnOnce(&mut C) -> R,
+    ) -> Edited<R> {
+        let mut value = C::empty(&self.limits());
+        let result = change(&mut value);
+        let created = C::STAYS_EMPTY || !value.view().is_empty();
+        if created {
+            let usage = self.usage.fresh();
+            self.part(key.hash).insert(key, value, usage);
+        }
+        Edited { result, created, removed: false }
     }
 
     /// Removes the key; false if it was not there. `lazy` frees a large value in the background.

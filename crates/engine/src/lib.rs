@@ -29,7 +29,7 @@ mod straight;
 
 pub use client::Client;
 pub use cx::{Cx, Handler};
-pub use db::Db;
+pub use db::{Absent, Db, Edited};
 pub use engine::Engine;
 pub use error::{CmdError, CmdResult};
 

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use config::{ClientClass, Config, id};
+use store::Limits;
 use store::eviction_clock::UsageClock;
 
 #[derive(Default)]
@@ -28,6 +29,7 @@ pub struct Settings {
     pub protected_mode: AtomicBool,
     pub password_required: AtomicBool,
     pub output_limit: OutputLimit,
+    limits: LimitOptions,
 }
 
 /// Hard and soft limit of a normal client's output buffer, and the seconds of the soft one.
@@ -36,6 +38,40 @@ pub struct OutputLimit {
     pub hard_bytes: AtomicUsize,
     pub soft_bytes: AtomicUsize,
     pub soft_s: AtomicI64,
+}
+
+/// The options behind [`Limits`], each as the configuration has it.
+#[derive(Default)]
+struct LimitOptions {
+    hash_entries: AtomicUsize,
+    hash_value: AtomicUsize,
+    set_intset_entries: AtomicUsize,
+    set_listpack_entries: AtomicUsize,
+    set_listpack_value: AtomicUsize,
+    zset_entries: AtomicUsize,
+    zset_value: AtomicUsize,
+    list_node_size: AtomicI64,
+    stream_node_bytes: AtomicUsize,
+    stream_node_entries: AtomicUsize,
+}
+
+impl LimitOptions {
+    fn load(&self, config: &Config) {
+        for (limit, option) in [
+            (&self.hash_entries, id::HASH_MAX_LISTPACK_ENTRIES),
+            (&self.hash_value, id::HASH_MAX_LISTPACK_VALUE),
+            (&self.set_intset_entries, id::SET_MAX_INTSET_ENTRIES),
+            (&self.set_listpack_entries, id::SET_MAX_LISTPACK_ENTRIES),
+            (&self.set_listpack_value, id::SET_MAX_LISTPACK_VALUE),
+            (&self.zset_entries, id::ZSET_MAX_LISTPACK_ENTRIES),
+            (&self.zset_value, id::ZSET_MAX_LISTPACK_VALUE),
+            (&self.stream_node_bytes, id::STREAM_NODE_MAX_BYTES),
+            (&self.stream_node_entries, id::STREAM_NODE_MAX_ENTRIES),
+        ] {
+            limit.store(config.int(option).max(0) as usize, Relaxed);
+        }
+        self.list_node_size.store(config.int(id::LIST_MAX_LISTPACK_SIZE), Relaxed);
+    }
 }
 
 impl Settings {
@@ -61,6 +97,7 @@ impl Settings {
         self.output_limit.hard_bytes.store(limit.hard_bytes as usize, Relaxed);
         self.output_limit.soft_bytes.store(limit.soft_bytes as usize, Relaxed);
         self.output_limit.soft_s.store(limit.soft_seconds, Relaxed);
+        self.limits.load(config);
         self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
     }
 
@@ -73,6 +110,23 @@ impl Settings {
             }
         } else {
             UsageClock::Lru
+        }
+    }
+
+    /// Up to where collections stay in their compact forms.
+    pub fn limits(&self) -> Limits {
+        let options = &self.limits;
+        Limits {
+            hash_entries_max: options.hash_entries.load(Relaxed),
+            hash_value_bytes_max: options.hash_value.load(Relaxed),
+            set_intset_entries_max: options.set_intset_entries.load(Relaxed),
+            set_listpack_entries_max: options.set_listpack_entries.load(Relaxed),
+            set_listpack_value_bytes_max: options.set_listpack_value.load(Relaxed),
+            zset_entries_max: options.zset_entries.load(Relaxed),
+            zset_value_bytes_max: options.zset_value.load(Relaxed),
+            list_node_size: options.list_node_size.load(Relaxed),
+            stream_node_bytes_max: options.stream_node_bytes.load(Relaxed),
+            stream_node_entries_max: options.stream_node_entries.load(Relaxed),
         }
     }
 

@@ -22,5 +22,5 @@ pub use access::Access;
 pub use gate::{Gate, Inside, PerWorker, Seat, World};
 pub use keyspace::{Key, Keyspace};
 pub use record::{Encoding, Record, StrRef, Type};
-pub use shard::{DbShard, Expire, NewValue, ShardData};
-pub use value::{Collection, OwnedValue};
+pub use shard::{DbShard, Expire, Fate, NewValue, ShardData};
+pub use value::{Collection, CollectionType, Limits, OwnedValue, ValueRef, View};

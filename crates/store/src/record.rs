@@ -11,8 +11,9 @@
 //!  length   one byte below 254, else the byte 254 and a u32
 //!  payload  Int         i64
 //!           Embstr/Raw  length, bytes
+//!           Listpack, Intset, ListpackEx    length, bytes of a small collection
 //!           RawBig      pointer to a BigString
-//!           the others  pointer to a Collection
+//!           Collection  pointer to a Collection
 //! ```
 //!
 //! # Invariants
@@ -30,7 +31,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::eviction_clock::Usage;
-use crate::value::{BigString, Collection, OwnedValue};
+use crate::value::{BigString, Collection, CollectionType, Form, OwnedValue, ValueRef};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -79,6 +80,10 @@ pub enum Encoding {
     RawBig = 3,
     /// Behind a pointer to a [`Collection`].
     Collection = 4,
+    /// A small collection, its bytes in the [`Form`] of the same name.
+    Listpack = 5,
+    Intset = 6,
+    ListpackEx = 7,
 }
 
 impl Encoding {
@@ -89,7 +94,28 @@ impl Encoding {
             2 => Encoding::Raw,
             3 => Encoding::RawBig,
             4 => Encoding::Collection,
-            _ => unreachable!("a record's encoding is one of five"),
+            5 => Encoding::Listpack,
+            6 => Encoding::Intset,
+            7 => Encoding::ListpackEx,
+            _ => unreachable!("a record's encoding is one of eight"),
+        }
+    }
+
+    /// The form of a collection that lies inline.
+    pub(crate) fn form(self) -> Option<Form> {
+        match self {
+            Encoding::Listpack => Some(Form::Listpack),
+            Encoding::Intset => Some(Form::Intset),
+            Encoding::ListpackEx => Some(Form::ListpackEx),
+            _ => None,
+        }
+    }
+
+    fn of_form(form: Form) -> Encoding {
+        match form {
+            Form::Listpack => Encoding::Listpack,
+            Form::Intset => Encoding::Intset,
+            Form::ListpackEx => Encoding::ListpackEx,
         }
     }
 }
@@ -161,6 +187,8 @@ impl StrRef<'_> {
 pub(crate) enum Payload<'a> {
     Int(i64),
     Inline(Encoding, &'a [u8]),
+    /// A collection's bytes.
+    Packed(Type, Form, &'a [u8]),
     Big(Box<BigString>),
     Collection(Type, Box<Collection>),
 }
@@ -170,6 +198,7 @@ impl Payload<'_> {
         match self {
             Payload::Int(_) => (Type::String, Encoding::Int),
             Payload::Inline(encoding, _) => (Type::String, *encoding),
+            Payload::Packed(t, form, _) => (*t, Encoding::of_form(*form)),
             Payload::Big(_) => (Type::String, Encoding::RawBig),
             Payload::Collection(t, _) => (*t, Encoding::Collection),
         }
@@ -178,7 +207,7 @@ impl Payload<'_> {
     fn size(&self) -> usize {
         match self {
             Payload::Int(_) => 8,
-            Payload::Inline(_, b) => length_size(b.len()) + b.len(),
+            Payload::Inline(_, b) | Payload::Packed(_, _, b) => length_size(b.len()) + b.len(),
             Payload::Big(_) | Payload::Collection(..) => POINTER_BYTES,
         }
     }
@@ -341,18 +370,64 @@ impl<'a> Record<'a> {
                 // SAFETY: (3) the record owns the BigString and lives for 'a.
                 StrRef::Bytes(unsafe { &*self.pointer().cast::<BigString>() }.bytes())
             }
-            _ => {
-                let (len, size) = self.length_at(at);
-                // SAFETY: (1) the payload's bytes lie inside the record.
-                StrRef::Bytes(unsafe {
-                    std::slice::from_raw_parts(self.at.add(at + size).as_ptr(), len)
-                })
-            }
+            _ => StrRef::Bytes(self.inline_bytes()),
         })
     }
 
-    /// The value, if it is a collection.
-    pub fn collection(&self) -> Option<&'a Collection> {
+    /// The payload of an encoding that has length and bytes.
+    #[inline]
+    fn inline_bytes(&self) -> &'a [u8] {
+        let at = self.payload_at();
+        let (len, size) = self.length_at(at);
+        // SAFETY: (1) the payload's bytes lie inside the record, which lives for 'a.
+        unsafe { std::slice::from_raw_parts(self.at.add(at + size).as_ptr(), len) }
+    }
+
+    /// A small collection's form and bytes, if it lies in the record.
+    pub(crate) fn packed(&self) -> Option<(Form, &'a [u8])> {
+        self.encoding().form().map(|form| (form, self.inline_bytes()))
+    }
+
+    /// The value as a collection of this type, if it is one.
+    #[inline]
+    pub fn collection<C: CollectionType + 'a>(&self) -> Option<C::Ref<'a>> {
+        if self.value_type() != C::TYPE {
+            return None;
+        }
+        match self.packed() {
+            Some((form, bytes)) => Some(C::of_inline(form, bytes)),
+            None => C::unwrap(self.boxed()?).map(C::view),
+        }
+    }
+
+    /// The value, whatever it is.
+    pub fn value(&self) -> ValueRef<'a> {
+        if let Some(string) = self.string() {
+            return ValueRef::String(string);
+        }
+        match self.packed() {
+            Some((form, bytes)) => ValueRef::of_inline(self.value_type(), form, bytes),
+            None => ValueRef::of_boxed(self.boxed().expect("what is not inline is boxed")),
+        }
+    }
+
+    /// As OBJECT ENCODING prints it.
+    pub fn encoding_name(&self) -> &'static str {
+        match self.encoding() {
+            Encoding::Int => "int",
+            Encoding::Embstr => "embstr",
+            Encoding::Raw | Encoding::RawBig => "raw",
+            _ => self.value().encoding_name().expect("a collection knows its encoding"),
+        }
+    }
+
+    /// Whether it owns something behind a pointer.
+    pub(crate) fn owns(&self) -> bool {
+        matches!(self.encoding(), Encoding::RawBig | Encoding::Collection)
+    }
+
+    /// The value, if it is a collection behind a pointer.
+    pub(crate) fn boxed(&self) -> Option<&'a Collection> {
         // SAFETY: (3) the record owns the Collection and lives for 'a.
         (self.encoding() == Encoding::Collection)
             .then(|| unsafe { &*self.pointer().cast::<Collection>() })
@@ -361,7 +436,7 @@ impl<'a> Record<'a> {
     /// # Safety
     ///
     /// No other borrow of this record's value is alive.
-    pub(crate) unsafe fn collection_mut(&self) -> Option<&'a mut Collection> {
+    pub(crate) unsafe fn boxed_mut(&self) -> Option<&'a mut Collection> {
         // SAFETY: (3), and the caller promises that it is the only borrow.
         (self.encoding() == Encoding::Collection)
             .then(|| unsafe { &mut *self.pointer().cast::<Collection>() })
@@ -408,7 +483,7 @@ impl<'a> Record<'a> {
         at + match self.encoding() {
             Encoding::Int => 8,
             Encoding::RawBig | Encoding::Collection => POINTER_BYTES,
-            Encoding::Embstr | Encoding::Raw => {
+            _ => {
                 let (len, size) = self.length_at(at);
                 size + len
             }
@@ -424,7 +499,7 @@ impl<'a> Record<'a> {
                     _ => 0,
                 },
                 Encoding::Collection => {
-                    size_of::<Collection>() + self.collection().map_or(0, |c| c.bytes(samples))
+                    size_of::<Collection>() + self.boxed().map_or(0, |c| c.bytes(samples))
                 }
                 _ => 0,
             }
@@ -446,21 +521,27 @@ impl<'a> Record<'a> {
                 let boxed = unsafe { Box::from_raw(self.pointer().cast::<Collection>()) };
                 OwnedValue::Collection(boxed)
             }
-            encoding => match self.string().expect("the other encodings are strings") {
-                StrRef::Int(n) => OwnedValue::Int(n),
-                StrRef::Bytes(b) => OwnedValue::Bytes(b.to_vec(), encoding == Encoding::Raw),
-            },
+            _ => self.copy_inline(),
+        }
+    }
+
+    /// A copy of a value that lies in the record.
+    fn copy_inline(&self) -> OwnedValue {
+        if let Some((form, bytes)) = self.packed() {
+            let collection = Collection::from_inline(self.value_type(), form, bytes.to_vec());
+            return OwnedValue::Collection(Box::new(collection));
+        }
+        match self.string().expect("what is no collection is a string") {
+            StrRef::Int(n) => OwnedValue::Int(n),
+            StrRef::Bytes(b) => OwnedValue::Bytes(b.to_vec(), self.encoding() == Encoding::Raw),
         }
     }
 
     /// A copy of the value.
     pub fn clone_value(&self) -> OwnedValue {
-        if let Some(collection) = self.collection() {
-            return OwnedValue::Collection(Box::new(collection.clone()));
-        }
-        match self.string().expect("what is no collection is a string") {
-            StrRef::Int(n) => OwnedValue::Int(n),
-            StrRef::Bytes(b) => OwnedValue::Bytes(b.to_vec(), self.encoding() == Encoding::Raw),
+        match self.boxed() {
+            Some(collection) => OwnedValue::Collection(Box::new(collection.clone())),
+            None => self.copy_inline(),
         }
     }
 }
@@ -492,7 +573,7 @@ pub(crate) unsafe fn write(
         p = p.add(key.len());
         match payload {
             Payload::Int(n) => p.cast::<i64>().write_unaligned(n),
-            Payload::Inline(_, bytes) => {
+            Payload::Inline(_, bytes) | Payload::Packed(_, _, bytes) => {
                 p = put_length(p, bytes.len());
                 p.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
             }

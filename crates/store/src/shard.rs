@@ -23,8 +23,8 @@ use structures::heap::Heap;
 use structures::table::{Due, Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
 
 use crate::keyspace::Key;
-use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record, Type};
-use crate::value::{BigString, Collection, OwnedValue};
+use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
+use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 
 /// What a write does with the key's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct DbShard {
     peek: Arc<Peek>,
     /// Bytes behind pointers are not counted here: the allocator knows them.
     record_bytes: usize,
+    /// Holds the inline value that is being changed.
+    scratch: Vec<u8>,
 }
 
 struct Keys<'a>(&'a HashKey);
@@ -90,6 +92,13 @@ impl Entries for Keys<'_> {
     }
 }
 
+/// What became of a value that was changed.
+pub enum Fate {
+    Kept,
+    /// It was empty, and its key is gone.
+    Removed(Remains),
+}
+
 /// What is left of an entry that was removed or overwritten, if it is more than its record: the
 /// caller frees it here or in the background.
 pub type Remains = Option<OwnedValue>;
@@ -102,6 +111,7 @@ impl DbShard {
             hash_key,
             peek,
             record_bytes: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -179,7 +189,7 @@ impl DbShard {
         // SAFETY: the entry has left the table and nobody reads its payload again.
         let (bytes, remains) = unsafe {
             let record = Record::from_raw(entry);
-            let owns = matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
+            let owns = record.owns();
             (record.size(), owns.then(|| record.take_value()))
         };
         self.free_record(entry, bytes);
@@ -222,11 +232,13 @@ impl DbShard {
                         self.set_payload(slot, key, Payload::Big(b), expire, usage)
                     }
                     OwnedValue::Collection(c) => {
-                        let kind = match *c {
-                            Collection::List(_) => Type::List,
-                            Collection::Set(_) => Type::Set,
+                        let value_type = c.value_type();
+                        let inline = c.inline().filter(|(_, b)| b.len() <= INLINE_PACKED_BYTES_MAX);
+                        let payload = match inline {
+                            Some((form, bytes)) => Payload::Packed(value_type, form, bytes),
+                            None => Payload::Collection(value_type, c),
                         };
-                        self.set_payload(slot, key, Payload::Collection(kind, c), expire, usage)
+                        self.set_payload(slot, key, payload, expire, usage)
                     }
                 }
             }
@@ -260,7 +272,7 @@ impl DbShard {
             Expire::Clear => None,
         };
         let (old_bytes, old_entry) = (old.size(), old.raw());
-        let owns = matches!(old.encoding(), Encoding::RawBig | Encoding::Collection);
+        let owns = old.owns();
         let bytes = record::size_of_record(key.bytes.len(), at.is_some(), &payload);
         if !owns && old.has_expire() == at.is_some() && same_class(old_bytes, bytes) {
             // The commonest write of all, an overwrite of the same size, allocates nothing.
@@ -349,11 +361,77 @@ impl DbShard {
         self.find(key).expect("it was just replaced")
     }
 
-    /// The collection at `slot`, to be changed.
-    pub fn collection_mut(&mut self, slot: Slot) -> Option<&mut Collection> {
+    /// Stores a collection under a key that is not there.
+    pub fn insert<C: CollectionType>(&mut self, key: Key<'_>, value: C, usage: u32) {
+        let inline = value.inline().filter(|(_, bytes)| bytes.len() <= INLINE_PACKED_BYTES_MAX);
+        let payload = match inline {
+            Some((form, bytes)) => Payload::Packed(C::TYPE, form, bytes),
+            None => Payload::Collection(C::TYPE, Box::new(value.wrap())),
+        };
+        let remains = self.set_payload(None, key, payload, Expire::Clear, usage);
+        assert!(remains.is_none(), "a new key leaves nothing behind");
+    }
+
+    /// Lends the collection at `slot`, which is of this type, for changing. Afterwards it lies
+    /// where its new size belongs, or the key is gone if it became empty.
+    pub fn edit<C: CollectionType, R>(
+        &mut self,
+        slot: Slot,
+        key: Key<'_>,
+        change: impl FnOnce(&mut C) -> R,
+    ) -> (R, Fate) {
         self.before_change(slot);
-        // SAFETY: we hold the shard exclusively and the returned borrow keeps `self` borrowed.
-        unsafe { self.record(slot).collection_mut() }
+        let mut buffer = std::mem::take(&mut self.scratch);
+        if let Some((form, bytes)) = self.record(slot).packed() {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            let mut value = C::from_inline(form, buffer);
+            let result = change(&mut value);
+            return (result, self.put_back(slot, key, value));
+        }
+        self.scratch = buffer;
+        let record = self.record(slot);
+        // SAFETY: we hold the shard exclusively, and nobody else has a borrow of the value.
+        let boxed = unsafe { record.boxed_mut() }.expect("what is not inline is boxed");
+        let value = C::unwrap_mut(boxed).expect("callers checked the type");
+        let result = change(value);
+        if value.view().is_empty() && !C::STAYS_EMPTY {
+            return (result, Fate::Removed(self.remove(slot)));
+        }
+        // Half as much as fits: a value at the limit does not move at every change.
+        if value.inline().is_some_and(|(_, bytes)| bytes.len() <= INLINE_PACKED_BYTES_MAX / 2) {
+            // SAFETY: as above; what it is replaced by is a value like any other.
+            let value = unsafe { record.boxed_mut() }.expect("it is boxed");
+            let value = std::mem::replace(value, C::empty(&Limits::default()).wrap());
+            let boxed = OwnedValue::Collection(Box::new(value));
+            let usage = record.usage();
+            let emptied = self.set(Some(slot), key, NewValue::Owned(boxed), Expire::Keep, usage);
+            drop(emptied);
+        }
+        (result, Fate::Kept)
+    }
+
+    /// Stores what was lent from inside a record.
+    fn put_back<C: CollectionType>(&mut self, slot: Slot, key: Key<'_>, value: C) -> Fate {
+        if value.view().is_empty() && !C::STAYS_EMPTY {
+            self.scratch = value.into_buffer();
+            return Fate::Removed(self.remove(slot));
+        }
+        let usage = self.record(slot).usage();
+        let inline = value.inline().filter(|(_, bytes)| bytes.len() <= INLINE_PACKED_BYTES_MAX);
+        let Some((form, bytes)) = inline else {
+            let payload = Payload::Collection(C::TYPE, Box::new(value.wrap()));
+            let remains = self.set_payload(Some(slot), key, payload, Expire::Keep, usage);
+            assert!(remains.is_none(), "an inline value leaves nothing behind");
+            return Fate::Kept;
+        };
+        if self.record(slot).packed() != Some((form, bytes)) {
+            let payload = Payload::Packed(C::TYPE, form, bytes);
+            let remains = self.set_payload(Some(slot), key, payload, Expire::Keep, usage);
+            assert!(remains.is_none(), "an inline value leaves nothing behind");
+        }
+        self.scratch = value.into_buffer();
+        Fate::Kept
     }
 
     /// Gives the key an expiry, moves it or takes it away.
@@ -377,7 +455,7 @@ impl DbShard {
         let (bytes, usage, key) = (old.size(), old.usage(), old.key().to_vec());
         // SAFETY: the record is replaced right below and its payload not read again.
         let value = unsafe { old.take_value() };
-        let raw;
+        let (raw, boxed);
         let payload = match value {
             OwnedValue::Int(n) => Payload::Int(n),
             OwnedValue::Bytes(b, is_raw) => {
@@ -385,7 +463,16 @@ impl DbShard {
                 Payload::Inline(if is_raw { Encoding::Raw } else { Encoding::Embstr }, &raw)
             }
             OwnedValue::Big(b) => Payload::Big(b),
-            OwnedValue::Collection(c) => Payload::Collection(old.value_type(), c),
+            OwnedValue::Collection(c) => {
+                boxed = c;
+                match old.packed() {
+                    Some((form, _)) => {
+                        let (_, bytes) = boxed.inline().expect("it came from inline bytes");
+                        Payload::Packed(old.value_type(), form, bytes)
+                    }
+                    None => Payload::Collection(old.value_type(), boxed),
+                }
+            }
         };
         let fresh = self.write_record(&key, expire_ms, usage, payload);
         let flags = (slot.flags() & !HAS_TTL) | if expire_ms.is_some() { HAS_TTL } else { 0 };
@@ -438,7 +525,7 @@ impl DbShard {
                 unsafe {
                     let record = Record::from_raw(entry);
                     let bytes = record.size();
-                    let owns = matches!(record.encoding(), Encoding::RawBig | Encoding::Collection);
+                    let owns = record.owns();
                     removed(record.key(), owns.then(|| record.take_value()));
                     *record_bytes -= bytes;
                     heap.free(entry, bytes);
@@ -496,7 +583,7 @@ impl DbShard {
             unsafe {
                 let record = Record::from_raw(entry);
                 let bytes = record.size();
-                if matches!(record.encoding(), Encoding::RawBig | Encoding::Collection) {
+                if record.owns() {
                     drop(record.take_value());
                 }
                 *record_bytes -= bytes;

@@ -1,119 +1,210 @@
-//! Values that do not live inside their record: collections, and values on their way between keys.
+//! What a key holds beyond a short string: collections, and values on their way between keys.
+//!
+//! ```text
+//!   record ── inline bytes, in a Form ──────────► C::of_inline ─┐
+//!     └────── pointer to Box<Collection> ──► C::unwrap, view ───┴─► C::Ref<'_>   to read
+//!
+//!   DbShard::edit   copies inline bytes out ► C::from_inline ► change ► inline() ► writes back
+//!                   lends what is boxed     ► C::unwrap_mut  ► change
+//! ```
+//!
+//! Each type of collection is one Rust type with all its operations, in all its forms; it converts
+//! itself when [`Limits`] say so. It implements [`CollectionType`], which is all that records and
+//! shards know of it. See `docs/design/001-values.md`.
+//!
+//! # Invariants
+//!
+//! (1) A collection in a table has elements, unless its type says that it stays when empty.
+//! (2) What `inline` gives, `from_inline` and `of_inline` of the same form take.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod limits;
+mod list;
+mod set;
+mod string;
 
-use indexmap::IndexSet;
+pub use limits::Limits;
+pub use list::List;
+pub use set::Set;
+pub use string::BigString;
 
-/// The plain form of a list.
-pub type List = VecDeque<Box<[u8]>>;
-/// The plain form of a set.
-pub type Set = IndexSet<Box<[u8]>>;
+use crate::record::{StrRef, Type};
+
+/// Inline payloads of collections are at most this long.
+pub const INLINE_PACKED_BYTES_MAX: usize = 1024;
+
+/// In which compact form a collection's bytes lie in its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Listpack,
+    Intset,
+    /// A hash whose fields expire: the earliest expiry (i64, little endian), then a listpack.
+    ListpackEx,
+}
+
+/// A view of a collection for reading, the same for all its forms.
+pub trait View: Copy {
+    /// Elements in it.
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// As OBJECT ENCODING prints it.
+    fn encoding_name(&self) -> &'static str;
+
+    /// An estimate of the bytes it holds, from up to `samples` elements (0: all).
+    fn bytes(&self, samples: usize) -> usize;
+}
+
+/// One of the types of collections. See the module's essay.
+pub trait CollectionType: Clone + Sized {
+    const TYPE: Type;
+    /// Whether the key stays when the value is empty.
+    const STAYS_EMPTY: bool = false;
+    type Ref<'a>: View
+    where
+        Self: 'a;
+
+    /// An empty one, as a command that creates a key begins with.
+    fn empty(limits: &Limits) -> Self;
+
+    /// The view of inline bytes.
+    fn of_inline(form: Form, bytes: &[u8]) -> Self::Ref<'_>;
+
+    /// Takes over inline bytes.
+    fn from_inline(form: Form, bytes: Vec<u8>) -> Self;
+
+    /// Its bytes, if it is in a form that may lie inline.
+    fn inline(&self) -> Option<(Form, &[u8])>;
+
+    /// What held its inline bytes, to be used again; anything else ends here.
+    fn into_buffer(self) -> Vec<u8>;
+
+    fn view(&self) -> Self::Ref<'_>;
+
+    /// No element expires before this; none if none ever does.
+    fn earliest_expire_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn wrap(self) -> Collection;
+
+    /// None if it is of another type.
+    fn unwrap(collection: &Collection) -> Option<&Self>;
+
+    /// None if it is of another type.
+    fn unwrap_mut(collection: &mut Collection) -> Option<&mut Self>;
+}
 
 /// A collection behind a record's pointer.
-///
-/// Lists and sets are here in a plain form; their compact encodings come with the data types.
 #[derive(Clone, Debug)]
 pub enum Collection {
     List(List),
     Set(Set),
 }
 
+/// Evaluates an expression for whichever collection it is.
+macro_rules! each {
+    ($collection:expr, $value:ident => $result:expr) => {
+        match $collection {
+            Collection::List($value) => $result,
+            Collection::Set($value) => $result,
+        }
+    };
+}
+
 impl Collection {
+    pub fn value_type(&self) -> Type {
+        fn of<C: CollectionType>(_: &C) -> Type {
+            C::TYPE
+        }
+        each!(self, value => of(value))
+    }
+
     /// Elements in it.
     pub fn len(&self) -> usize {
-        match self {
-            Collection::List(list) => list.len(),
-            Collection::Set(set) => set.len(),
-        }
+        each!(self, value => value.view().len())
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Its bytes, if it is in a form that may lie inline.
+    pub fn inline(&self) -> Option<(Form, &[u8])> {
+        each!(self, value => value.inline())
+    }
+
+    /// No element expires before this; none if none ever does.
+    pub fn earliest_expire_ms(&self) -> Option<i64> {
+        each!(self, value => value.earliest_expire_ms())
+    }
+
+    pub fn encoding_name(&self) -> &'static str {
+        each!(self, value => value.view().encoding_name())
+    }
+
     /// An estimate of the bytes it holds, from up to `samples` elements (0: all).
     pub fn bytes(&self, samples: usize) -> usize {
-        let sampled = |lens: &mut dyn Iterator<Item = usize>, each: usize| {
-            let take = if samples == 0 { usize::MAX } else { samples };
-            let (mut n, mut sum) = (0, 0);
-            for len in lens.take(take) {
-                (n, sum) = (n + 1, sum + len + each);
-            }
-            (sum * self.len()).checked_div(n).unwrap_or(0)
-        };
+        each!(self, value => value.view().bytes(samples))
+    }
+
+    pub(crate) fn from_inline(value_type: Type, form: Form, bytes: Vec<u8>) -> Collection {
+        match value_type {
+            Type::List => List::from_inline(form, bytes).wrap(),
+            Type::Set => Set::from_inline(form, bytes).wrap(),
+            _ => unreachable!("a record's type and form belong together"),
+        }
+    }
+
+    fn view(&self) -> ValueRef<'_> {
         match self {
-            Collection::List(list) => {
-                sampled(&mut list.iter().map(|e| e.len()), size_of::<Box<[u8]>>())
-            }
-            Collection::Set(set) => {
-                sampled(&mut set.iter().map(|e| e.len()), size_of::<Box<[u8]>>() + 16)
-            }
+            Collection::List(list) => ValueRef::List(list.view()),
+            Collection::Set(set) => ValueRef::Set(set.view()),
         }
     }
 }
 
-/// A string whose bytes have a buffer of their own, so that it can grow in place.
-///
-/// A large argument is not copied: the buffer is the request that brought it, whose other bytes
-/// stand before `start` and behind the value. The connection holds the request until it has run;
-/// a value that is changed before that moves to a buffer that nobody shares.
-#[derive(Clone, Debug, Default)]
-pub struct BigString {
-    buffer: Arc<Vec<u8>>,
-    start: usize,
-    len: usize,
+/// A value to be read, whatever it is and wherever it lies.
+#[derive(Clone, Copy)]
+pub enum ValueRef<'a> {
+    String(StrRef<'a>),
+    List(<List as CollectionType>::Ref<'a>),
+    Set(<Set as CollectionType>::Ref<'a>),
 }
 
-impl BigString {
-    pub fn new(bytes: Vec<u8>) -> BigString {
-        BigString { start: 0, len: bytes.len(), buffer: Arc::new(bytes) }
-    }
-
-    /// `value` as a part of `buffer`; none unless it lies in it and all but a tenth of the buffer
-    /// is the value.
-    pub fn within(buffer: &Arc<Vec<u8>>, value: &[u8]) -> Option<BigString> {
-        let start = value.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
-        let end = start.checked_add(value.len())?;
-        if end > buffer.len() || value.len() < buffer.capacity() / 10 * 9 {
-            return None;
+impl<'a> ValueRef<'a> {
+    pub(crate) fn of_inline(value_type: Type, form: Form, bytes: &'a [u8]) -> ValueRef<'a> {
+        match value_type {
+            Type::List => ValueRef::List(List::of_inline(form, bytes)),
+            Type::Set => ValueRef::Set(Set::of_inline(form, bytes)),
+            _ => unreachable!("a record's type and form belong together"),
         }
-        Some(BigString { buffer: buffer.clone(), start, len: value.len() })
     }
 
-    pub fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.start + self.len]
+    pub(crate) fn of_boxed(collection: &'a Collection) -> ValueRef<'a> {
+        collection.view()
     }
 
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let (start, end) = (self.start, self.start + self.len);
-        if Arc::get_mut(&mut self.buffer).is_none() {
-            *self = BigString::new(self.bytes().to_vec());
-            return self.bytes_mut();
-        }
-        let buffer = Arc::get_mut(&mut self.buffer).expect("nobody shares it");
-        &mut buffer[start..end]
-    }
-
-    /// Makes it `len` bytes long; new bytes are zero.
-    pub fn resize(&mut self, len: usize) {
-        match Arc::get_mut(&mut self.buffer) {
-            Some(buffer) => {
-                buffer.truncate(self.start + self.len);
-                buffer.resize(self.start + len, 0);
-                self.len = len;
-            }
-            None => {
-                let mut own = Vec::with_capacity(len.max(self.len));
-                own.extend_from_slice(self.bytes());
-                own.resize(len, 0);
-                *self = BigString::new(own);
-            }
+    /// As OBJECT ENCODING prints it; none for strings, whose record says it.
+    pub(crate) fn encoding_name(&self) -> Option<&'static str> {
+        match self {
+            ValueRef::String(_) => None,
+            ValueRef::List(list) => Some(list.encoding_name()),
+            ValueRef::Set(set) => Some(set.encoding_name()),
         }
     }
 }
 
-/// A value without a key: what RENAME, COPY and MOVE carry.
+/// The bytes of `len` elements, guessed from the sizes of the first `samples` (0: all).
+pub(crate) fn extrapolate(sizes: impl Iterator<Item = usize>, len: usize, samples: usize) -> usize {
+    let take = if samples == 0 { usize::MAX } else { samples };
+    let (count, sum) = sizes.take(take).fold((0, 0), |(count, sum), size| (count + 1, sum + size));
+    (sum * len).checked_div(count).unwrap_or(0)
+}
+
+/// A value without a key: what RENAME, COPY, MOVE and RESTORE carry.
 #[derive(Clone, Debug)]
 pub enum OwnedValue {
     Int(i64),
@@ -123,53 +214,8 @@ pub enum OwnedValue {
     Collection(Box<Collection>),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request() -> Arc<Vec<u8>> {
-        Arc::new([b"SET k ", &[b'v'; 100][..], b"\r\n"].concat())
-    }
-
-    #[test]
-    fn a_value_that_makes_up_its_request_shares_it() {
-        let request = request();
-        let big = BigString::within(&request, &request[6..106]).expect("it lies inside");
-        assert_eq!(big.bytes(), [b'v'; 100]);
-        assert_eq!(big.bytes().as_ptr(), request[6..].as_ptr());
-    }
-
-    #[test]
-    fn a_value_of_another_buffer_or_a_small_part_of_one_does_not() {
-        let (request, other) = (request(), vec![b'v'; 100]);
-        assert!(BigString::within(&request, &other).is_none());
-        assert!(BigString::within(&request, &request[6..50]).is_none());
-    }
-
-    #[test]
-    fn a_change_leaves_the_shared_request_as_it_was() {
-        let request = request();
-        let before = request.to_vec();
-        let mut big = BigString::within(&request, &request[6..106]).expect("it lies inside");
-        big.bytes_mut()[0] = b'w';
-        let mut grown = BigString::within(&request, &request[6..106]).expect("it lies inside");
-        grown.resize(102);
-        assert_eq!(*request, before);
-        assert_eq!(grown.bytes(), [&[b'v'; 100][..], &[0, 0]].concat());
-        assert_eq!(big.bytes()[..2], *b"wv");
-    }
-
-    #[test]
-    fn what_follows_the_value_in_its_request_is_not_in_what_it_grows_to() {
-        let mut request = request();
-        let mut big = BigString::within(&request, &request[6..106]).expect("it lies inside");
-        request = Arc::default();
-        let at = big.bytes().as_ptr();
-        big.bytes_mut()[0] = b'w';
-        big.resize(100);
-        assert_eq!(big.bytes().as_ptr(), at, "it is changed in place when nobody else has it");
-        big.resize(101);
-        assert_eq!(big.bytes()[99..], [b'v', 0]);
-        assert!(request.is_empty());
+impl OwnedValue {
+    pub fn of(collection: impl CollectionType) -> OwnedValue {
+        OwnedValue::Collection(Box::new(collection.wrap()))
     }
 }

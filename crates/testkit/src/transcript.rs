@@ -11,7 +11,8 @@
 use base::glob::glob_match;
 use engine::Command;
 use resp::Value;
-use store::{Access, Collection, Expire, NewValue, OwnedValue};
+use store::value::List;
+use store::{Access, Expire, NewValue, OwnedValue};
 
 use crate::{Session, TestServer};
 
@@ -98,8 +99,8 @@ fn are_like(expected: &[&str], printed: &[&str]) -> bool {
 pub fn make_list(server: &TestServer, key: &str) {
     let keyspace = &server.engine.keyspace;
     let key = keyspace.key(key.as_bytes());
-    let list = Collection::List([b"element"[..].into()].into());
-    let value = NewValue::Owned(OwnedValue::Collection(Box::new(list)));
+    let list = List([b"element"[..].into()].into());
+    let value = NewValue::Owned(OwnedValue::of(list));
     let mut access = Access::one(keyspace, key.hash).expect("nobody else is there");
     let part = access.db(keyspace, 0, key.hash);
     let slot = part.find(key);

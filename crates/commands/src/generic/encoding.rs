@@ -15,21 +15,15 @@
 //! a set that lost its last word stays a `listpack` there, and is an `intset` again here.
 
 use config::{Config, id};
-use store::{Collection, Encoding, Record};
+use store::{Record, ValueRef};
 
 /// As OBJECT ENCODING and DEBUG OBJECT print it. Looks at no more elements than a small encoding
 /// can hold.
 pub fn encoding_name(record: &Record<'_>, config: &Config) -> &'static str {
-    match record.encoding() {
-        Encoding::Int => "int",
-        Encoding::Embstr => "embstr",
-        Encoding::Raw | Encoding::RawBig => "raw",
-        Encoding::Collection => {
-            match record.collection().expect("its encoding says that it is one") {
-                Collection::List(list) => list_encoding(list.iter().map(|e| &**e), config),
-                Collection::Set(set) => set_encoding(set.len(), set.iter().map(|e| &**e), config),
-            }
-        }
+    match record.value() {
+        ValueRef::List(list) => list_encoding(list.iter().map(|e| &**e), config),
+        ValueRef::Set(set) => set_encoding(set.0.len(), set.iter().map(|e| &**e), config),
+        _ => record.encoding_name(),
     }
 }
 

@@ -4,10 +4,10 @@ use command::declare::Flag::{self, Fast, Write};
 use command::declare::KeyFlag::{Access, Delete, RW};
 use command::declare::{Arg, Group, integer, key, opt};
 use engine::db::Class;
-use engine::{CmdError, CmdResult, Command, Cx};
+use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use store::value::List;
 
-use super::{End, list_mut};
+use super::End;
 
 const FLAGS: &[Flag] = &[Write, Fast];
 const ARGS: &[Arg] = &[key("key", &[RW, Access, Delete]), opt(integer("count")).since("6.2.0")];
@@ -60,28 +60,30 @@ fn pop(cx: &mut Cx<'_>, end: End) -> CmdResult {
         _ => return Err(CmdError::wrong_arity(cx.name())),
     };
     let key = cx.key(1);
-    let Some(list) = list_mut(&mut cx.db, key)? else {
+    let reply = &mut cx.reply;
+    let popped = cx.db.edit(key, Absent::Skip, |list: &mut List| {
+        let taken = count.unwrap_or(1).min(list.len());
+        if count.is_some() {
+            reply.array(taken);
+        }
+        for _ in 0..taken {
+            reply.bulk(&pop_one(list, end));
+        }
+        taken
+    })?;
+    let Some(popped) = popped else {
         match count {
             Some(_) => cx.reply.null_array(),
             None => cx.reply.null(),
         }
         return Ok(());
     };
-    let taken = count.unwrap_or(1).min(list.len());
-    if count.is_some() {
-        cx.reply.array(taken);
-    }
-    for _ in 0..taken {
-        cx.reply.bulk(&pop_one(list, end));
-    }
-    let is_empty = list.is_empty();
-    if taken == 0 {
+    if popped.result == 0 {
         return Ok(());
     }
     let event = if end == End::Head { "lpop" } else { "rpop" };
-    cx.db.changed(key, Class::List, event, taken as u64);
-    if is_empty {
-        cx.db.delete(key, false);
+    cx.db.changed(key, Class::List, event, popped.result as u64);
+    if popped.removed {
         cx.db.notify(Class::Generic, "del", key);
     }
     Ok(())

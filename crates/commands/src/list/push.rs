@@ -4,11 +4,10 @@ use command::declare::Flag::{self, DenyOom, Fast, Write};
 use command::declare::KeyFlag::{Insert, RW};
 use command::declare::{Arg, Group, key, many, text};
 use engine::db::Class;
-use engine::{CmdResult, Command, Cx};
+use engine::{Absent, CmdResult, Command, Cx};
 use store::value::List;
-use store::{Collection, Expire, NewValue, OwnedValue};
 
-use super::{End, list_mut};
+use super::End;
 
 const FLAGS: &[Flag] = &[Write, DenyOom, Fast];
 const ARGS: &[Arg] = &[key("key", &[RW, Insert]), many(text("element"))];
@@ -86,26 +85,18 @@ pub(super) const RPUSHX: Command = Command {
 fn push(cx: &mut Cx<'_>, end: End, creates: bool) -> CmdResult {
     let key = cx.key(1);
     let elements = cx.args.from_index(2);
-    let len = match list_mut(&mut cx.db, key)? {
-        Some(list) => {
-            elements.iter().for_each(|element| push_one(list, element, end));
-            list.len()
-        }
-        None if creates => {
-            let mut list = List::with_capacity(elements.len());
-            elements.iter().for_each(|element| push_one(&mut list, element, end));
-            let list = OwnedValue::Collection(Box::new(Collection::List(list)));
-            cx.db.set(key, NewValue::Owned(list), Expire::Clear);
-            elements.len()
-        }
-        None => {
-            cx.reply.integer(0);
-            return Ok(());
-        }
+    let absent = if creates { Absent::Create } else { Absent::Skip };
+    let pushed = cx.db.edit(key, absent, |list: &mut List| {
+        elements.iter().for_each(|element| push_one(list, element, end));
+        list.len()
+    })?;
+    let Some(pushed) = pushed else {
+        cx.reply.integer(0);
+        return Ok(());
     };
     let event = if end == End::Head { "lpush" } else { "rpush" };
     cx.db.changed(key, Class::List, event, elements.len() as u64);
-    cx.reply.integer(len as i64);
+    cx.reply.integer(pushed.result as i64);
     Ok(())
 }
 

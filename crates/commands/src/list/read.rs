@@ -5,7 +5,8 @@ use command::declare::KeyFlag::{Access, RO};
 use command::declare::{Group, integer, key};
 use engine::{CmdResult, Command, Cx};
 
-use super::list;
+use store::View;
+use store::value::List;
 
 pub(super) const LLEN: Command = Command {
     name: "LLEN",
@@ -26,7 +27,7 @@ pub(super) const LLEN: Command = Command {
 
 fn llen(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
-    let len = list(&mut cx.db, key)?.map_or(0, |list| list.len());
+    let len = cx.db.collection::<List>(key)?.map_or(0, |list| View::len(&list));
     cx.reply.integer(len as i64);
     Ok(())
 }
@@ -52,12 +53,12 @@ pub(super) const LINDEX: Command = Command {
 fn lindex(cx: &mut Cx<'_>) -> CmdResult {
     let (key, index) = (cx.key(1), cx.int(2));
     // A missing key is nil before the index is looked at.
-    let Some(list) = list(&mut cx.db, key)? else {
+    let Some(list) = cx.db.collection::<List>(key)? else {
         cx.reply.null();
         return Ok(());
     };
     let index = index?;
-    let index = if index < 0 { index + list.len() as i64 } else { index };
+    let index = if index < 0 { index + View::len(&list) as i64 } else { index };
     match usize::try_from(index).ok().and_then(|index| list.get(index)) {
         Some(element) => cx.reply.bulk(element),
         None => cx.reply.null(),
@@ -85,11 +86,11 @@ pub(super) const LRANGE: Command = Command {
 
 fn lrange(cx: &mut Cx<'_>) -> CmdResult {
     let (key, start, stop) = (cx.key(1), cx.int(2)?, cx.int(3)?);
-    let Some(list) = list(&mut cx.db, key)? else {
+    let Some(list) = cx.db.collection::<List>(key)? else {
         cx.reply.array(0);
         return Ok(());
     };
-    let len = list.len() as i64;
+    let len = View::len(&list) as i64;
     let from_head = |index: i64| if index < 0 { index + len } else { index };
     let start = from_head(start).max(0);
     let end = from_head(stop).min(len - 1) + 1;

@@ -4,11 +4,8 @@ use command::declare::Flag::{DenyOom, Fast, Write};
 use command::declare::KeyFlag::{Delete, Insert, RW};
 use command::declare::{Group, key, many, text};
 use engine::db::Class;
-use engine::{CmdResult, Command, Cx};
+use engine::{Absent, CmdResult, Command, Cx};
 use store::value::Set;
-use store::{Collection, Expire, NewValue, OwnedValue};
-
-use super::set_mut;
 
 pub(super) const SADD: Command = Command {
     name: "SADD",
@@ -30,16 +27,10 @@ pub(super) const SADD: Command = Command {
 fn sadd(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
     let members = cx.args.from_index(2);
-    let added = match set_mut(&mut cx.db, key)? {
-        Some(set) => members.iter().filter(|member| add(set, member)).count(),
-        None => {
-            let set: Set = members.iter().map(Box::from).collect();
-            let added = set.len();
-            let set = OwnedValue::Collection(Box::new(Collection::Set(set)));
-            cx.db.set(key, NewValue::Owned(set), Expire::Clear);
-            added
-        }
-    };
+    let edited = cx.db.edit(key, Absent::Create, |set: &mut Set| {
+        members.iter().filter(|member| add(set, member)).count()
+    })?;
+    let added = edited.map_or(0, |edited| edited.result);
     if added > 0 {
         cx.db.changed(key, Class::Set, "sadd", added as u64);
     }
@@ -72,17 +63,14 @@ pub(super) const SREM: Command = Command {
 fn srem(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
     let members = cx.args.from_index(2);
-    let Some(set) = set_mut(&mut cx.db, key)? else {
-        cx.reply.integer(0);
-        return Ok(());
-    };
-    let removed = members.iter().filter(|member| set.swap_remove(*member)).count();
-    let is_empty = set.is_empty();
+    let edited = cx.db.edit(key, Absent::Skip, |set: &mut Set| {
+        members.iter().filter(|member| set.swap_remove(*member)).count()
+    })?;
+    let (removed, is_gone) = edited.map_or((0, false), |edited| (edited.result, edited.removed));
     if removed > 0 {
         cx.db.changed(key, Class::Set, "srem", removed as u64);
     }
-    if is_empty {
-        cx.db.delete(key, false);
+    if is_gone {
         cx.db.notify(Class::Generic, "del", key);
     }
     cx.reply.integer(removed as i64);

@@ -7,9 +7,9 @@ use command::declare::Flag::{Fast, ReadOnly, Write};
 use command::declare::KeyFlag::{Access, Delete, RO, RW};
 use command::declare::{Group, integer, key, opt};
 use engine::db::Class;
-use engine::{CmdError, CmdResult, Command, Cx};
-
-use super::{set, set_mut};
+use engine::{Absent, CmdError, CmdResult, Command, Cx, Edited};
+use store::View;
+use store::value::Set;
 
 /// Members in one SREM of those that repeat an SPOP.
 const REPEATED_MAX: usize = 1024;
@@ -45,21 +45,23 @@ fn spop(cx: &mut Cx<'_>) -> CmdResult {
     };
     let key = cx.key(1);
     let mut random = fork(cx);
-    let Some(set) = set_mut(&mut cx.db, key)? else {
+    let popped = cx.db.edit(key, Absent::Skip, |set: &mut Set| -> Vec<Box<[u8]>> {
+        let taken = count.unwrap_or(1).min(set.len());
+        (0..taken)
+            .map(|_| {
+                let index = random.below(set.len() as u64) as usize;
+                set.swap_remove_index(index).expect("the index is below the length")
+            })
+            .collect()
+    })?;
+    let Some(Edited { result: popped, removed: is_empty, .. }) = popped else {
         match count {
             Some(_) => cx.reply.set(0),
             None => cx.reply.null(),
         }
         return Ok(());
     };
-    let taken = count.unwrap_or(1).min(set.len());
-    let popped: Vec<Box<[u8]>> = (0..taken)
-        .map(|_| {
-            let index = random.below(set.len() as u64) as usize;
-            set.swap_remove_index(index).expect("the index is below the length")
-        })
-        .collect();
-    let is_empty = set.is_empty();
+    let taken = popped.len();
     if count.is_some() {
         cx.reply.set(taken);
     }
@@ -79,7 +81,6 @@ fn spop(cx: &mut Cx<'_>) -> CmdResult {
         }
     }
     if is_empty {
-        cx.db.delete(key, false);
         cx.db.notify(Class::Generic, "del", key);
     }
     Ok(())
@@ -117,14 +118,14 @@ fn srandmember(cx: &mut Cx<'_>) -> CmdResult {
     }
     let key = cx.key(1);
     let mut random = fork(cx);
-    let Some(set) = set(&mut cx.db, key)? else {
+    let Some(set) = cx.db.collection::<Set>(key)? else {
         match count {
             Some(_) => cx.reply.array(0),
             None => cx.reply.null(),
         }
         return Ok(());
     };
-    let len = set.len();
+    let len = View::len(&set);
     let mut any = || random.below(len as u64) as usize;
     match count {
         None => cx.reply.bulk(&set[any()]),

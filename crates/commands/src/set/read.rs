@@ -5,7 +5,8 @@ use command::declare::KeyFlag::{Access, RO};
 use command::declare::{Group, key, text};
 use engine::{CmdResult, Command, Cx};
 
-use super::set;
+use store::View;
+use store::value::Set;
 
 pub(super) const SCARD: Command = Command {
     name: "SCARD",
@@ -26,7 +27,7 @@ pub(super) const SCARD: Command = Command {
 
 fn scard(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
-    let len = set(&mut cx.db, key)?.map_or(0, |set| set.len());
+    let len = cx.db.collection::<Set>(key)?.map_or(0, |set| View::len(&set));
     cx.reply.integer(len as i64);
     Ok(())
 }
@@ -50,7 +51,7 @@ pub(super) const SISMEMBER: Command = Command {
 
 fn sismember(cx: &mut Cx<'_>) -> CmdResult {
     let (key, member) = (cx.key(1), cx.arg(2));
-    let is_member = set(&mut cx.db, key)?.is_some_and(|set| set.contains(member));
+    let is_member = cx.db.collection::<Set>(key)?.is_some_and(|set| set.contains(member));
     cx.reply.integer(i64::from(is_member));
     Ok(())
 }
@@ -75,11 +76,11 @@ pub(super) const SMEMBERS: Command = Command {
 
 fn smembers(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
-    let Some(set) = set(&mut cx.db, key)? else {
+    let Some(set) = cx.db.collection::<Set>(key)? else {
         cx.reply.set(0);
         return Ok(());
     };
-    cx.reply.set(set.len());
+    cx.reply.set(View::len(&set));
     set.iter().for_each(|member| cx.reply.bulk(member));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::Engine;
-use store::{Collection, Record};
+use store::{Record, ValueRef};
 
 /// A key with its database.
 pub(super) type Place = (usize, Vec<u8>);
@@ -25,10 +25,10 @@ enum Value {
 
 impl Held {
     fn of(record: &Record<'_>) -> Held {
-        let value = match record.collection() {
-            None => Value::String(record.string().expect("else it is a string").to_vec()),
-            Some(Collection::List(list)) => Value::List(list.iter().map(|e| e.to_vec()).collect()),
-            Some(Collection::Set(set)) => {
+        let value = match record.value() {
+            ValueRef::String(string) => Value::String(string.to_vec()),
+            ValueRef::List(list) => Value::List(list.iter().map(|e| e.to_vec()).collect()),
+            ValueRef::Set(set) => {
                 let mut members: Vec<Vec<u8>> = set.iter().map(|m| m.to_vec()).collect();
                 members.sort();
                 Value::Set(members)

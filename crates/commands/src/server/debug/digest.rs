@@ -8,7 +8,7 @@
 
 use engine::{CmdResult, Cx};
 use sha1::{Digest as _, Sha1};
-use store::{Collection, Record, Type};
+use store::{Record, Type, ValueRef};
 
 struct Digest([u8; 20]);
 
@@ -44,13 +44,10 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
         Type::Stream => 6,
     };
     digest.mix(&kind.to_be_bytes());
-    if let Some(string) = record.string() {
-        digest.mix(&string.to_vec());
-    }
-    match record.collection() {
-        None => {}
-        Some(Collection::List(list)) => list.iter().for_each(|element| digest.mix(element)),
-        Some(Collection::Set(set)) => set.iter().for_each(|member| digest.add(member)),
+    match record.value() {
+        ValueRef::String(string) => digest.mix(&string.to_vec()),
+        ValueRef::List(list) => list.iter().for_each(|element| digest.mix(element)),
+        ValueRef::Set(set) => set.iter().for_each(|member| digest.add(member)),
     }
     if record.has_expire() {
         digest.add(b"!!expire!!");

@@ -2,7 +2,7 @@
 
 use engine::{CmdError, CmdResult, Cx};
 use store::eviction_clock::Usage;
-use store::{Collection, Record, StrRef};
+use store::{Record, StrRef, ValueRef};
 
 use crate::generic::encoding::encoding_name;
 
@@ -30,18 +30,17 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
         _ => 5,
     };
     let text = |len: usize| length(len) + len;
-    match (record.string(), record.collection()) {
-        (Some(StrRef::Int(n)), _) if i8::try_from(n).is_ok() => 2,
-        (Some(StrRef::Int(n)), _) if i16::try_from(n).is_ok() => 3,
-        (Some(StrRef::Int(n)), _) if i32::try_from(n).is_ok() => 5,
-        (Some(string), _) => text(string.len()),
-        (None, Some(Collection::List(list))) => {
-            length(list.len()) + list.iter().map(|e| text(e.len())).sum::<usize>()
+    match record.value() {
+        ValueRef::String(StrRef::Int(n)) if i8::try_from(n).is_ok() => 2,
+        ValueRef::String(StrRef::Int(n)) if i16::try_from(n).is_ok() => 3,
+        ValueRef::String(StrRef::Int(n)) if i32::try_from(n).is_ok() => 5,
+        ValueRef::String(string) => text(string.len()),
+        ValueRef::List(list) => {
+            length(list.0.len()) + list.iter().map(|e| text(e.len())).sum::<usize>()
         }
-        (None, Some(Collection::Set(set))) => {
-            length(set.len()) + set.iter().map(|e| text(e.len())).sum::<usize>()
+        ValueRef::Set(set) => {
+            length(set.0.len()) + set.iter().map(|e| text(e.len())).sum::<usize>()
         }
-        (None, None) => unreachable!("a value is a string or a collection"),
     }
 }
 
@@ -98,17 +97,17 @@ pub(super) fn htstats(cx: &mut Cx<'_>) -> CmdResult {
 
 pub(super) fn htstats_key(cx: &mut Cx<'_>) -> CmdResult {
     let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
-    match record.collection() {
-        Some(Collection::Set(set)) => {
+    match record.value() {
+        ValueRef::Set(set) => {
             let text = format!(
                 "Hash table 0 stats (main hash table):\n table size: {}\n number of elements: {}\n",
                 set.capacity(),
-                set.len()
+                set.0.len()
             );
             cx.reply.verbatim(b"txt", text.as_bytes());
             Ok(())
         }
-        Some(Collection::List(_)) | None => Err(CmdError::text(
+        _ => Err(CmdError::text(
             "ERR The value stored at the specified key is not represented using an hash table",
         )),
     }
