@@ -2,13 +2,17 @@
 //!
 //! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
 //! [`heap`] holds the records the table's slots point to, [`pages`] is the memory under both once
-//! they are large.
+//! they are large. Small collections are packed into one buffer ([`packed`]): [`listpack`] and
+//! [`intset`].
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 
 pub mod hash;
 pub mod heap;
+pub mod intset;
+pub mod listpack;
 mod mapping;
+pub mod packed;
 pub mod pages;
 mod prefault;
 pub mod table;
@@ -16,4 +20,6 @@ mod units;
 
 pub use hash::HashKey;
 pub use heap::Heap;
+pub use intset::Intset;
+pub use listpack::Listpack;
 pub use table::{Entries, Entry, Peek, Reclaim, Slot, Table};

@@ -57,6 +57,22 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        name: "listpack",
+        attack: structures::listpack::fuzz_listpack,
+        seeds: &[
+            b"\x1b\x00\x00\x00\x05\x00\x81x\x02\xf2p\x11\x01\x04\x83one\x04\x83two\x04\x03\x01\xff",
+            b"\x19\x00\x00\x00\x04\x00\xc0\x80\x02\xe0\x02ab\x04\xf0\x01\x00\x00\x00c\x06\xf1\x00\x10\x03\xff",
+        ],
+    },
+    Target {
+        name: "intset",
+        attack: structures::intset::fuzz_intset,
+        seeds: &[
+            b"\x02\x00\x00\x00\x03\x00\x00\x00\xfd\xff\x01\x00\x05\x00",
+            b"\x08\x00\x00\x00\x01\x00\x00\x00\x00\x0e\xfa\xd5\xfe\xff\xff\xff",
+        ],
+    },
+    Target {
         // Skew of the hashes, then two bytes for each operation: what to do, to which key.
         name: "table",
         attack: structures::table::fuzz_table,
