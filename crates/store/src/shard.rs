@@ -520,7 +520,7 @@ impl DbShard {
             cursor,
             budget,
             &Keys(&self.hash_key),
-            |entry, _| {
+            |entry, _, _| {
                 // SAFETY: (1), and the table lets go of the entry without looking at it again.
                 unsafe {
                     let record = Record::from_raw(entry);
@@ -578,7 +578,7 @@ impl DbShard {
     /// Frees up to `budget` entries; false once it is empty.
     pub fn drain_some(&mut self, budget: usize) -> bool {
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
-        let is_empty = self.table.drain_some(budget, |entry| {
+        let is_empty = self.table.drain_some(budget, |entry, _| {
             // SAFETY: (1), and the table has just let go of the entry.
             unsafe {
                 let record = Record::from_raw(entry);

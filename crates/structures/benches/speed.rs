@@ -132,7 +132,7 @@ fn table(key: &HashKey, count: usize, finds: usize) {
     print(&format!("std HashMap {count}: find"), finds, start.elapsed());
     assert_eq!(found, finds);
     let start = Instant::now();
-    table.take_all(|entry| _ = black_box(record(entry).key));
+    table.take_all(|entry, _| _ = black_box(record(entry).key));
     print(&format!("table {count}: take_all"), count, start.elapsed());
 }
 

@@ -19,6 +19,8 @@
 //! Elsewhere SipHash-1-3 (Aumasson, Bernstein 2012), of which the round keys are made as well.
 //! The construction follows aHash; the two differ in every hash, so a hash never leaves a process.
 
+use std::sync::OnceLock;
+
 /// A hash function: its seed, expanded. 96 bytes; keep one for the process, pass it by reference.
 #[derive(Clone)]
 pub struct HashKey {
@@ -58,6 +60,27 @@ impl HashKey {
         }
         siphash_1_3(self.sip, bytes)
     }
+}
+
+static PROCESS_KEY: OnceLock<HashKey> = OnceLock::new();
+
+/// The key by which the elements of all collections are hashed: one for the process, seeded by the
+/// operating system unless [`fix_process_key`] came first.
+///
+/// One key for all tables means that going through one table in hash order probes, or fills,
+/// another in the order of its memory.
+#[inline]
+pub fn process_key() -> &'static HashKey {
+    PROCESS_KEY.get_or_init(|| {
+        let mut seed = [0; 16];
+        base::random::os_random(&mut seed);
+        HashKey::from_seed(seed)
+    })
+}
+
+/// Seeds [`process_key`], so that a run can be repeated. False if it was in use already.
+pub fn fix_process_key(seed: [u8; 16]) -> bool {
+    PROCESS_KEY.set(HashKey::from_seed(seed)).is_ok()
 }
 
 impl std::fmt::Debug for HashKey {

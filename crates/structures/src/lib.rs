@@ -2,11 +2,12 @@
 //!
 //! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
 //! [`heap`] holds the records the table's slots point to, [`pages`] is the memory under both once
-//! they are large. Small collections are packed into one buffer ([`packed`]): [`listpack`] and
-//! [`intset`].
+//! they are large. [`elements`] makes large sets, hashes and sorted sets of all three. Small
+//! collections are packed into one buffer ([`packed`]): [`listpack`] and [`intset`].
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 
+pub mod elements;
 pub mod hash;
 pub mod heap;
 pub mod intset;
@@ -18,6 +19,7 @@ mod prefault;
 pub mod table;
 mod units;
 
+pub use elements::{Element, Elements};
 pub use hash::HashKey;
 pub use heap::Heap;
 pub use intset::Intset;

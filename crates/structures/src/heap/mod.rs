@@ -169,6 +169,19 @@ impl Heap {
         }
     }
 
+    /// Frees up to so many regions, of 64 KiB at most, whatever is in them. True when none is left.
+    ///
+    /// For a heap nobody needs any more, slice by slice: once begun, only this and drop make sense.
+    /// Records above [`SLAB_BYTES_MAX`] are still freed by the owner.
+    ///
+    /// # Safety
+    /// No record of the heap is used again.
+    pub unsafe fn drain_some(&mut self, regions: usize) -> bool {
+        self.classes = None;
+        // SAFETY: as promised by the caller, and without classes no list leads to a slab.
+        unsafe { self.regions.drain_some(regions) }
+    }
+
     #[cold]
     fn alloc_large(&mut self, class: usize) -> NonNull<u8> {
         let layout = large_layout(class);

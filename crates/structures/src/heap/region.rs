@@ -159,6 +159,22 @@ impl Regions {
         }
     }
 
+    /// Frees up to so many regions with all that is in them. True when none is left.
+    ///
+    /// # Safety
+    /// Nothing in any region is used again, and no units are taken or given back.
+    pub(super) unsafe fn drain_some(&mut self, regions: usize) -> bool {
+        self.open = null_mut();
+        for region in self.all.drain(self.all.len().saturating_sub(regions)..) {
+            // SAFETY: as promised; a region in `all` is alive.
+            unsafe {
+                self.bytes -= usize::from((*region.as_ptr()).units) * UNIT_BYTES;
+                Region::free(region.as_ptr());
+            }
+        }
+        self.all.is_empty()
+    }
+
     /// # Safety
     /// The region is alive and in no list.
     unsafe fn open(&mut self, region: *mut Region) {

@@ -245,7 +245,7 @@ pub(super) fn lanes(mut mask: u32) -> impl Iterator<Item = usize> {
 
 /// Asks for a cache line. Any address will do, also one that was freed.
 #[inline(always)]
-pub(super) fn prefetch(address: *const u8) {
+pub(crate) fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch reads nothing and never faults.
     unsafe {

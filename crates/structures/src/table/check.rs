@@ -201,7 +201,7 @@ pub fn fuzz_table(data: &[u8]) {
             (6, _) => {
                 now_ms += ttl_ms;
                 let mut budget = usize::from(operation[1]);
-                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _| {
+                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _, _| {
                     let dead = Model::free(entry);
                     let (expire_ms, flags) = model[&dead.key];
                     assert!(expire_ms < now_ms && flags & HAS_TTL != 0, "only the due expire");
@@ -222,11 +222,11 @@ pub fn fuzz_table(data: &[u8]) {
         assert_eq!(table.len(), model.len());
     }
     table.check(&Models);
-    while !table.expire_due(now_ms, &mut cursor, &mut usize::MAX.clone(), &Models, |entry, _| {
+    while !table.expire_due(now_ms, &mut cursor, &mut usize::MAX.clone(), &Models, |entry, _, _| {
         model.remove(&Model::free(entry).key).expect("it was there");
         Due::Gone
     }) {}
-    table.take_all(|entry| {
+    table.take_all(|entry, _| {
         model.remove(&Model::free(entry).key).expect("it was there");
     });
     assert!(model.is_empty(), "every entry is handed over once");

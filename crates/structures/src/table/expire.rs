@@ -98,7 +98,7 @@ impl Table {
         (self.ttl_len > 0).then_some(self.min_expire_ms)
     }
 
-    /// Hands over the entries whose expiry lies before `now_ms`; `due` says what becomes of each.
+    /// Hands over, with their flags, the entries whose expiry lies before `now_ms`; `due` says what becomes of each.
     /// (Redis too lets a key live through the millisecond it expires in.)
     ///
     /// Works until `budget` is used up: one for each segment looked at, bucket opened and entry
@@ -114,7 +114,7 @@ impl Table {
         cursor: &mut u64,
         budget: &mut usize,
         entries: &impl Entries,
-        mut due: impl FnMut(Entry, &mut usize) -> Due,
+        mut due: impl FnMut(Entry, u8, &mut usize) -> Due,
     ) -> bool {
         if *cursor == 0 {
             if self.ttl_len == 0 || self.min_expire_ms >= now_ms {
@@ -168,7 +168,7 @@ impl Table {
         cursor: u64,
         budget: &mut usize,
         entries: &impl Entries,
-        due: &mut impl FnMut(Entry, &mut usize) -> Due,
+        due: &mut impl FnMut(Entry, u8, &mut usize) -> Due,
     ) -> Option<u64> {
         segment.rebase(now_ms);
         // The stash goes with the first home, so that each slice gets ahead.
@@ -208,7 +208,7 @@ impl Table {
         now_ms: u64,
         budget: &mut usize,
         entries: &impl Entries,
-        due: &mut impl FnMut(Entry, &mut usize) -> Due,
+        due: &mut impl FnMut(Entry, u8, &mut usize) -> Due,
     ) -> u64 {
         let mut min_ms = u64::MAX;
         for (lane, word) in segment.slots(index).filter(|(_, word)| word.has_ttl()) {
@@ -218,7 +218,7 @@ impl Table {
                 continue;
             }
             *budget = budget.saturating_sub(1);
-            match due(word.entry(), budget) {
+            match due(word.entry(), word.flags(), budget) {
                 Due::Gone => {
                     self.vacate(segment, index, lane);
                 }

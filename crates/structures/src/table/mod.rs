@@ -52,6 +52,7 @@
 //! Extendible hashing (Fagin 1979); buckets, stash and fingerprints after Dash (VLDB 2020);
 //! proportional homes as in linear hashing with partial expansions (Larson 1980).
 
+mod ahead;
 mod bucket;
 mod check;
 mod directory;
@@ -69,6 +70,8 @@ pub use check::{TableStats, fuzz_table};
 pub use expire::Due;
 pub use peek::Peek;
 pub use slot::{COLOUR_A, COLOUR_B, Entry, HAS_TTL, Slot};
+
+pub(crate) use bucket::prefetch;
 
 use bucket::lanes;
 use directory::Retired;
@@ -369,16 +372,16 @@ impl Table {
         }
     }
 
-    /// Empties the table, handing over every entry.
-    pub fn take_all(&mut self, mut f: impl FnMut(Entry)) {
+    /// Empties the table, handing over every entry with its flags.
+    pub fn take_all(&mut self, mut f: impl FnMut(Entry, u8)) {
         while !self.drain_some(usize::MAX, &mut f) {}
     }
 
     /// Empties a table nobody needs any more, slice by slice: hands over about `budget` entries
-    /// (to the next whole segment) and frees what held them. True when the table is empty.
+    /// with their flags (to the next whole segment) and frees what held them. True when the table is empty.
     ///
     /// Once begun, only this, [`Table::take_all`], counts and drop make sense on the table.
-    pub fn drain_some(&mut self, budget: usize, mut f: impl FnMut(Entry)) -> bool {
+    pub fn drain_some(&mut self, budget: usize, mut f: impl FnMut(Entry, u8)) -> bool {
         let mut left = budget;
         while left > 0 && self.root != 0 {
             let Some((run, segment)) = self.undrained() else {
@@ -386,7 +389,7 @@ impl Table {
                 break;
             };
             for word in segment.words() {
-                f(word.entry());
+                f(word.entry(), word.flags());
             }
             let (count, ttl_count) = segment.counts();
             self.len -= count;

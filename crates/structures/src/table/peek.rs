@@ -18,7 +18,6 @@
 //! (3) A peeker never reads an entry. It prefetches its address, which may be stale: prefetching
 //!     never faults.
 
-use super::bucket::{Bucket, prefetch};
 use super::directory::Directory;
 use super::segment::Segment;
 use super::{Reclaim, Table};
@@ -60,30 +59,17 @@ impl Peek {
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64, shard_bits: u32, _pinned: &Guard) {
         let position = hash << shard_bits;
-        let Some(segment) = self.segment(position) else { return };
-        let tag = segment.tag(position);
-        let index = if segment.homes() == 0 { 0 } else { segment.home(tag) };
-        // The preferred line holds nine of ten entries. The other one holds the header; leaving it
-        // out gained nothing measurable.
-        segment.bucket(index).prefetch_line(usize::from(tag & 1));
-        segment.bucket(index).prefetch_line(usize::from(!tag & 1));
+        if let Some(segment) = self.segment(position) {
+            segment.prefetch_bucket(position);
+        }
     }
 
     /// Second stage: looks for the tag and asks for the first two lines of the entry.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64, shard_bits: u32, _pinned: &Guard) {
         let position = hash << shard_bits;
-        let Some(segment) = self.segment(position) else { return };
-        let tag = segment.tag(position);
-        if segment.homes() == 0 {
-            prefetch_tagged(segment.bucket(0), tag, Segment::slot_lanes(0));
-            return;
-        }
-        let home = segment.home(tag);
-        let bucket = segment.bucket(home);
-        let lanes = Segment::slot_lanes(home);
-        if !prefetch_tagged(bucket, tag, lanes) && bucket.next_count() > 0 {
-            prefetch_tagged(segment.bucket(segment.next(home)), tag, lanes);
+        if let Some(segment) = self.segment(position) {
+            segment.prefetch_entry(position);
         }
     }
 
@@ -95,20 +81,4 @@ impl Peek {
             Some(directory) => directory.load(directory.index(position)),
         })
     }
-}
-
-/// Prefetches what the slots with this tag point to. True if there was one.
-#[inline(always)]
-fn prefetch_tagged(bucket: &Bucket, tag: u16, slot_lanes: u32) -> bool {
-    let preferred = usize::from(tag & 1);
-    for line in [preferred, 1 - preferred] {
-        let found = bucket.peek_lanes_with_tag(line, tag) & slot_lanes >> (8 * line);
-        if found != 0 {
-            let entry = bucket.slot(line * 8 + found.trailing_zeros() as usize).address();
-            prefetch(entry);
-            prefetch(entry.wrapping_add(64));
-            return true;
-        }
-    }
-    false
 }

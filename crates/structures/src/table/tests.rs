@@ -49,7 +49,7 @@ fn remove(table: &mut Table, key: u64) -> bool {
 }
 
 fn free_all(mut table: Table) {
-    table.take_all(|entry| {
+    table.take_all(|entry, _| {
         Model::free(entry);
     });
     assert_eq!((table.len(), table.ttl_len(), table.bytes()), (0, 0, 0));
@@ -257,12 +257,13 @@ fn expire_due_finds_all_that_is_due_and_nothing_else() {
         loop {
             slices += 1;
             let mut budget = [usize::MAX, 7, 300][round as usize % 3];
-            let done = table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _| {
-                let dead = Model::free(entry);
-                assert_eq!(expires.remove(&dead.key), Some(Some(dead.expire_ms)));
-                assert!(dead.expire_ms < now_ms);
-                Due::Gone
-            });
+            let done =
+                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _, _| {
+                    let dead = Model::free(entry);
+                    assert_eq!(expires.remove(&dead.key), Some(Some(dead.expire_ms)));
+                    assert!(dead.expire_ms < now_ms);
+                    Due::Gone
+                });
             if done {
                 break;
             }
@@ -277,7 +278,7 @@ fn expire_due_finds_all_that_is_due_and_nothing_else() {
             &mut 0,
             &mut budget,
             &Models,
-            |_, _| unreachable!("nothing is due")
+            |_, _, _| unreachable!("nothing is due")
         ));
         assert_eq!(budget, 10);
         table.check(&Models);
@@ -292,10 +293,16 @@ fn expiry_follows_replace_flags_and_note() {
     (0..100).for_each(|key| insert(&mut table, key, None));
     let expire_in = |table: &mut Table, now_ms| {
         let mut dead = vec![];
-        assert!(table.expire_due(now_ms, &mut 0, &mut usize::MAX.clone(), &Models, |entry, _| {
-            dead.push(Model::free(entry).key);
-            Due::Gone
-        }));
+        assert!(table.expire_due(
+            now_ms,
+            &mut 0,
+            &mut usize::MAX.clone(),
+            &Models,
+            |entry, _, _| {
+                dead.push(Model::free(entry).key);
+                Due::Gone
+            }
+        ));
         dead
     };
     let mut slot = find(&table, 7).unwrap();
@@ -339,7 +346,7 @@ fn a_due_entry_may_stay_with_another_moment() {
             assert!(slices < 1_000_000, "every slice gets ahead");
             let mut budget = budget_first;
             let done =
-                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, left| {
+                table.expire_due(now_ms, &mut cursor, &mut budget, &Models, |entry, _, left| {
                     let key = Model::of(entry).key;
                     let moments = parts.get_mut(&key).expect("it is in the table");
                     assert_eq!(moments.last(), Some(&Model::of(entry).expire_ms));
@@ -389,7 +396,7 @@ fn an_entry_that_stays_due_ends_the_slice_and_is_first_in_the_next() {
     let (mut cursor, mut slices) = (0, 0);
     loop {
         let mut budget = 256;
-        let done = table.expire_due(9, &mut cursor, &mut budget, &Models, |entry, budget| {
+        let done = table.expire_due(9, &mut cursor, &mut budget, &Models, |entry, _, budget| {
             let taken = (*budget).min(left);
             (left, *budget) = (left - taken, *budget - taken);
             Due::Stays(entry, (left > 0).then_some(5))
@@ -490,7 +497,7 @@ fn draining_hands_over_every_entry_in_slices() {
     for keys in [0, 5, 500, scaled(20_000)] {
         let mut table = filled(keys);
         let (mut seen, mut slices) = (BTreeSet::new(), 0);
-        while !table.drain_some(100, |entry| {
+        while !table.drain_some(100, |entry, _| {
             assert!(seen.insert(Model::free(entry).key));
         }) {
             slices += 1;
