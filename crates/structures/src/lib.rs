@@ -2,11 +2,13 @@
 //!
 //! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
 //! [`heap`] holds the records the table's slots point to, [`pages`] is the memory under both once
-//! they are large. [`elements`] makes large sets, hashes and sorted sets of all three. Small
-//! collections are packed into one buffer ([`packed`]): [`listpack`] and [`intset`].
+//! they are large. [`elements`] makes large sets, hashes and sorted sets of all three. [`btree`] is
+//! for what has an order of its own. Small collections are packed into one buffer ([`packed`]):
+//! [`listpack`] and [`intset`].
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 
+pub mod btree;
 pub mod elements;
 pub mod hash;
 pub mod heap;
@@ -19,6 +21,7 @@ mod prefault;
 pub mod table;
 mod units;
 
+pub use btree::CountedTree;
 pub use elements::{Element, Elements};
 pub use hash::HashKey;
 pub use heap::Heap;

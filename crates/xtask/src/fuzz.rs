@@ -73,6 +73,15 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        // Three bytes for each operation: what to do, and where.
+        name: "btree",
+        attack: structures::btree::fuzz_btree,
+        seeds: &[
+            b"\x10\x01\x00\x20\x02\x00\x30\x03\x00\x0f\x00\x00\x0a\x02\x00\x01\x01\x00",
+            b"\x10\x05\x00\x24\x05\x00\x17\x03\x00\x0b\x00\x00\x0c\x06\x00\x09\x01\x00",
+        ],
+    },
+    Target {
         // Skew of the hashes, then two bytes for each operation: what to do, to which key.
         name: "table",
         attack: structures::table::fuzz_table,

@@ -1,0 +1,122 @@
+//! Walking over a range of items, from both ends.
+
+use std::iter::FusedIterator;
+use std::slice;
+
+use super::{CountedTree, Item, Position};
+
+/// The items between two gaps.
+///
+/// Each end walks through a leaf as a slice, and takes the next one by its path. Once both are in
+/// the same leaf, they share `front`.
+pub struct Iter<'a, T: Item> {
+    tree: &'a CountedTree<T>,
+    front_leaf: Position,
+    front: slice::Iter<'a, T>,
+    back_leaf: Position,
+    back: slice::Iter<'a, T>,
+    is_joined: bool,
+}
+
+impl<T: Item> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Iter { front: self.front.clone(), back: self.back.clone(), ..*self }
+    }
+}
+
+impl<T: Item> CountedTree<T> {
+    /// All items.
+    pub fn iter(&self) -> Iter<'_, T> {
+        self.range(self.start(), self.end())
+    }
+
+    /// The items between two gaps; none if `until` does not lie behind `from`.
+    pub fn range(&self, from: Position, until: Position) -> Iter<'_, T> {
+        let mut iter = Iter {
+            tree: self,
+            front_leaf: from,
+            front: [].iter(),
+            back_leaf: until,
+            back: [].iter(),
+            is_joined: true,
+        };
+        if from >= until {
+            return iter;
+        }
+        let (path, index) = from.parts(self.height);
+        let leaf = self.leaf_at(path);
+        let (back_path, back_index) = until.parts(self.height);
+        iter.is_joined = from.is_in_leaf_of(&until);
+        if iter.is_joined {
+            iter.front = leaf[index..back_index].iter();
+        } else {
+            iter.front = leaf[index..].iter();
+            iter.back = self.leaf_at(back_path)[..back_index].iter();
+        }
+        iter
+    }
+
+    /// All items from a gap on.
+    pub fn iter_from(&self, from: Position) -> Iter<'_, T> {
+        self.range(from, self.end())
+    }
+
+    /// All items before a gap; the last one comes first from [`Iterator::rev`].
+    pub fn iter_until(&self, until: Position) -> Iter<'_, T> {
+        self.range(self.start(), until)
+    }
+}
+
+impl<'a, T: Item> Iter<'a, T> {
+    #[cold]
+    fn advance(&mut self) {
+        let (leaf, items) =
+            self.tree.next_leaf(self.front_leaf).expect("the back lies in a later leaf");
+        self.front_leaf = leaf;
+        self.is_joined = leaf.is_in_leaf_of(&self.back_leaf);
+        self.front = if self.is_joined { self.back.clone() } else { items.iter() };
+    }
+
+    #[cold]
+    fn retreat(&mut self) {
+        let (leaf, items) =
+            self.tree.previous_leaf(self.back_leaf).expect("the front lies in an earlier leaf");
+        self.back_leaf = leaf;
+        self.is_joined = leaf.is_in_leaf_of(&self.front_leaf);
+        self.back = items.iter();
+    }
+}
+
+impl<'a, T: Item> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(item) = self.front.next() {
+                return Some(item);
+            }
+            if self.is_joined {
+                return None;
+            }
+            self.advance();
+        }
+    }
+}
+
+impl<'a, T: Item> DoubleEndedIterator for Iter<'a, T> {
+    #[inline]
+    fn next_back(&mut self) -> Option<&'a T> {
+        loop {
+            if self.is_joined {
+                return self.front.next_back();
+            }
+            if let Some(item) = self.back.next_back() {
+                return Some(item);
+            }
+            self.retreat();
+        }
+    }
+}
+
+impl<T: Item> FusedIterator for Iter<'_, T> {}
