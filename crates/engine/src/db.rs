@@ -239,6 +239,18 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// The record of a key that this command has looked up already: not counted again, and others
+    /// may be looked at beside it.
+    pub fn held(&self, key: Key<'_>) -> Option<Record<'_>> {
+        let part = self.access.held_db(self.keyspace, self.index, key.hash)?;
+        Some(part.record(part.find(key)?))
+    }
+
+    /// `held` for collections of a type.
+    pub fn held_collection<C: CollectionType + 'static>(&self, key: Key<'_>) -> Option<C::Ref<'_>> {
+        self.held(key)?.collection::<C>()
+    }
+
     /// Up to where collections stay in their compact forms.
     pub fn limits(&self) -> Limits {
         self.engine.settings.limits()

@@ -32,12 +32,16 @@
 //!
 //! A permutation moves 0 somewhere; what 0 became is xored onto every cursor, and 0 is 0 again.
 //!
+//! The cursors of HSCAN, SSCAN and ZSCAN are the same ([`ElementCursor`]): positions in one large
+//! value's table, which has no shards, disguised by the hash of elements.
+//!
 //! # Limits
 //!
 //! A cursor means nothing to another process, nor to this server after a restart. A number that
 //! no SCAN gave is some position: the walk goes on from there, as Redis's does.
 
 use store::Keyspace;
+use structures::hash::process_key;
 
 const BITS: u32 = 52;
 const HALF_BITS: u32 = BITS / 2;
@@ -77,37 +81,71 @@ impl ScanCursor {
 
     /// The number a client gets.
     pub fn disguise(self, keyspace: &Keyspace) -> u64 {
-        permute(keyspace, self.0) ^ permute(keyspace, 0)
+        disguise(self.0, |input| keyspace.key(input).hash)
     }
 
     /// The position behind a number that a client sent; bits beyond a cursor's are ignored.
     pub fn undisguise(keyspace: &Keyspace, number: u64) -> ScanCursor {
-        let number = number & ((1 << BITS) - 1);
-        ScanCursor(unpermute(keyspace, number ^ permute(keyspace, 0)))
+        ScanCursor(undisguise(number, |input| keyspace.key(input).hash))
     }
 }
 
-fn permute(keyspace: &Keyspace, number: u64) -> u64 {
+/// Where a walk over the elements of one large value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ElementCursor(u64);
+
+impl ElementCursor {
+    /// At a position that [`scan`](structures::elements::Elements::scan) gave. None if it is too
+    /// exact to be said: take the next.
+    pub fn new(position: u64) -> Option<ElementCursor> {
+        position.is_multiple_of(1 << (64 - BITS)).then_some(ElementCursor(position >> (64 - BITS)))
+    }
+
+    pub fn position(self) -> u64 {
+        self.0 << (64 - BITS)
+    }
+
+    /// The number a client gets.
+    pub fn disguise(self) -> u64 {
+        disguise(self.0, |input| process_key().hash(input))
+    }
+
+    /// The position behind a number that a client sent; bits beyond a cursor's are ignored.
+    pub fn undisguise(number: u64) -> ElementCursor {
+        ElementCursor(undisguise(number, |input| process_key().hash(input)))
+    }
+}
+
+fn disguise(cursor: u64, hash: impl Fn(&[u8]) -> u64) -> u64 {
+    permute(&hash, cursor) ^ permute(&hash, 0)
+}
+
+fn undisguise(number: u64, hash: impl Fn(&[u8]) -> u64) -> u64 {
+    let number = number & ((1 << BITS) - 1);
+    unpermute(&hash, number ^ permute(&hash, 0))
+}
+
+fn permute(hash: &impl Fn(&[u8]) -> u64, number: u64) -> u64 {
     let (mut left, mut right) = (number >> HALF_BITS, number & HALF_MASK);
     for round in 0..ROUNDS {
-        (left, right) = (right, left ^ round_function(keyspace, round, right));
+        (left, right) = (right, left ^ round_function(hash, round, right));
     }
     left << HALF_BITS | right
 }
 
-fn unpermute(keyspace: &Keyspace, number: u64) -> u64 {
+fn unpermute(hash: &impl Fn(&[u8]) -> u64, number: u64) -> u64 {
     let (mut left, mut right) = (number >> HALF_BITS, number & HALF_MASK);
     for round in (0..ROUNDS).rev() {
-        (left, right) = (right ^ round_function(keyspace, round, left), left);
+        (left, right) = (right ^ round_function(hash, round, left), left);
     }
     left << HALF_BITS | right
 }
 
-fn round_function(keyspace: &Keyspace, round: u8, half: u64) -> u64 {
+fn round_function(hash: &impl Fn(&[u8]) -> u64, round: u8, half: u64) -> u64 {
     let mut input = *b"scan\0\0\0\0\0";
     input[4] = round;
     input[5..].copy_from_slice(&(half as u32).to_le_bytes());
-    keyspace.key(&input).hash & HALF_MASK
+    hash(&input) & HALF_MASK
 }
 
 #[cfg(test)]
@@ -165,6 +203,16 @@ mod tests {
         assert!(ScanCursor::new(&keyspace(1), 0, 1 << 12).is_some());
         assert_eq!(ScanCursor::new(&keyspace(4), 0, 1 << 17), None);
         assert!(ScanCursor::new(&keyspace(4), 0, 1 << 18).is_some());
+    }
+
+    #[test]
+    fn cursors_of_elements_lead_back_too() {
+        for position in [0, 1 << 63, 1 << 12, u64::MAX << 12] {
+            let cursor = ElementCursor::new(position).expect("52 bits can be said");
+            assert_eq!(ElementCursor::undisguise(cursor.disguise()).position(), position);
+        }
+        assert_eq!(ElementCursor::new(0).map(ElementCursor::disguise), Some(0));
+        assert_eq!(ElementCursor::new(1 << 11), None);
     }
 
     #[test]

@@ -110,6 +110,19 @@ impl<'k> Access<'k> {
         &mut self.shard(keyspace.shard_of(hash)).dbs[db]
     }
 
+    /// As `db`, only to be looked at, and with others at once; none unless its shard is held.
+    pub fn held_db(&self, keyspace: &Keyspace, db: usize, hash: u64) -> Option<&DbShard> {
+        let index = keyspace.shard_of(hash);
+        let guard = match self {
+            Access::Nothing => None,
+            Access::One(guard) => Some(guard),
+            Access::Many(guards) => guards.iter().find(|guard| guard.index() == index),
+            Access::Each(_, held) => held.as_ref(),
+            Access::World(_, held) => held[index].as_ref(),
+        };
+        Some(&guard.filter(|guard| guard.index() == index)?.dbs[db])
+    }
+
     /// Whether every shard may be touched at once.
     pub fn is_world(&self) -> bool {
         matches!(self, Access::World(..))
