@@ -12,6 +12,7 @@
 //! | [`glob`] | the patterns of KEYS, SCAN, PSUBSCRIBE, CONFIG GET, ACL |
 //! | [`split_args`] | splitting a line into quoted words, and quoting one |
 //! | [`crc`] | CRC16 and key slots, CRC64 of RDB files |
+//! | [`lzf`] | the compression of strings in RDB files |
 //! | [`random`] | a fast generator |
 //! | [`clock`] | wall clock and monotonic time |
 //! | [`memory_text`] | byte counts for humans |
@@ -26,6 +27,7 @@ pub mod crc;
 pub mod decimal;
 mod float_bits;
 pub mod glob;
+pub mod lzf;
 pub mod memory_text;
 pub mod number;
 pub mod random;

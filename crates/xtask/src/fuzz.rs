@@ -38,6 +38,16 @@ const TARGETS: &[Target] = &[
         seeds: &[b"set key \"a \\x0f\\n\" 'it\\'s'", b"save 900 1"],
     },
     Target {
+        // The first byte, times three, is the length that is claimed.
+        name: "lzf",
+        attack: base::lzf::fuzz_lzf,
+        seeds: &[
+            b"\x01xx\xe0\xbb\x00\x01xx",
+            b"\x03abcd\xe0\x01\x02\x20\x03",
+            b"hello hello hello, and again",
+        ],
+    },
+    Target {
         name: "request",
         attack: resp::request::fuzz_request,
         seeds: &[
