@@ -14,15 +14,48 @@
 use crate::declare::{Arg, Command, Kind};
 use crate::keys::is_count;
 
+/// Where the choices of a call come from, and the words that the grammar leaves open.
+pub trait Choices {
+    /// A number below `bound`.
+    fn below(&mut self, bound: u64) -> u64;
+
+    /// The word of an argument that is a key, a text, a number, a pattern or a moment.
+    fn word(&mut self, arg: &Arg) -> Vec<u8>;
+
+    /// How often a repeated argument comes.
+    fn repeats(&mut self) -> u64 {
+        1 + self.below(REPEATS_MAX)
+    }
+
+    /// Whether an optional argument or one of several choices may come at all.
+    fn allows(&self, _arg: &Arg) -> bool {
+        true
+    }
+
+    /// Whether an optional argument that may come does.
+    fn includes(&mut self, _arg: &Arg) -> bool {
+        self.below(2) == 0
+    }
+}
+
 /// A call of the command, the name first (the container's before it, where `parent` is given).
 pub fn random_call<H>(
     parent: Option<&str>,
     command: &Command<H>,
     rng: &mut impl FnMut() -> u64,
 ) -> Vec<Vec<u8>> {
+    call(parent, command, &mut FromPool { rng })
+}
+
+/// [`random_call`] with the choices of somebody else.
+pub fn call<H>(
+    parent: Option<&str>,
+    command: &Command<H>,
+    choices: &mut impl Choices,
+) -> Vec<Vec<u8>> {
     let names = parent.into_iter().chain([command.name]);
     let argv = names.map(|name| name.as_bytes().to_vec()).collect();
-    let mut call = Call { argv, rng };
+    let mut call = Call { argv, choices };
     call.sequence(command.args);
     call.argv
 }
@@ -30,18 +63,18 @@ pub fn random_call<H>(
 const KEYS: u64 = 6;
 const REPEATS_MAX: u64 = 3;
 
-struct Call<'r, R> {
+struct Call<'r, C> {
     argv: Vec<Vec<u8>>,
-    rng: &'r mut R,
+    choices: &'r mut C,
 }
 
-impl<R: FnMut() -> u64> Call<'_, R> {
-    fn below(&mut self, bound: u64) -> u64 {
-        (self.rng)() % bound
-    }
-
+impl<C: Choices> Call<'_, C> {
     fn push(&mut self, word: impl Into<Vec<u8>>) {
         self.argv.push(word.into());
+    }
+
+    fn includes(&mut self, arg: &Arg) -> bool {
+        !arg.optional || (self.choices.allows(arg) && self.choices.includes(arg))
     }
 
     fn sequence(&mut self, args: &[Arg]) {
@@ -58,13 +91,13 @@ impl<R: FnMut() -> u64> Call<'_, R> {
                 continue;
             }
             if arg.multiple {
-                let shared = *repeats.get_or_insert(1 + (self.rng)() % REPEATS_MAX);
-                if !arg.optional || self.below(2) == 0 {
+                let shared = *repeats.get_or_insert_with(|| self.choices.repeats());
+                if self.includes(arg) {
                     self.repeated(arg, shared);
                 }
             } else {
                 repeats = None;
-                if !arg.optional || self.below(2) == 0 {
+                if self.includes(arg) {
                     self.once(arg, true);
                 }
             }
@@ -72,8 +105,7 @@ impl<R: FnMut() -> u64> Call<'_, R> {
     }
 
     fn counted(&mut self, count: &Arg, arg: &Arg) -> u64 {
-        let least = u64::from(!arg.optional);
-        let repeats = least + self.below(REPEATS_MAX);
+        let repeats = self.choices.repeats() - u64::from(arg.optional);
         if let Some(token) = count.token {
             self.push(token);
         }
@@ -98,40 +130,63 @@ impl<R: FnMut() -> u64> Call<'_, R> {
             Kind::PureToken => (),
             Kind::Block(parts) => self.sequence(parts),
             Kind::OneOf(choices) => {
-                let choice = self.below(choices.len() as u64) as usize;
-                let mut chosen = choices[choice];
+                let allowed: Vec<&Arg> =
+                    choices.iter().filter(|choice| self.choices.allows(choice)).collect();
+                let Some(most) = (allowed.len() as u64).checked_sub(1) else { return };
+                let mut chosen = *allowed[self.choices.below(most + 1) as usize];
                 // Choosing it is what makes an optional choice be there.
                 chosen.optional = false;
                 self.sequence(&[chosen]);
             }
-            Kind::Key(_) => {
-                let n = self.below(KEYS);
-                self.push(format!("key:{n}"));
+            _ => {
+                let word = self.choices.word(arg);
+                self.push(word);
             }
+        }
+    }
+}
+
+/// Keys and words from a small pool.
+struct FromPool<'r, R> {
+    rng: &'r mut R,
+}
+
+impl<R: FnMut() -> u64> Choices for FromPool<'_, R> {
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.rng)() % bound
+    }
+
+    fn word(&mut self, arg: &Arg) -> Vec<u8> {
+        let word = match arg.kind {
+            Kind::Key(_) => format!("key:{}", self.below(KEYS)),
             Kind::Integer => {
                 let bound = if arg.name == "bit" { 1 } else { 9 };
-                let n = 1 + self.below(bound);
-                self.push(n.to_string());
+                (1 + self.below(bound)).to_string()
             }
             Kind::Double => {
                 let n = self.below(40);
-                self.push(format!("{}.{}", n / 4, (n % 4) * 25));
+                format!("{}.{}", n / 4, (n % 4) * 25)
             }
             Kind::Pattern => {
-                let pattern = ["*", "key:*", "?", "[a-c]*", "m[^0]"][self.below(5) as usize];
-                self.push(pattern);
+                ["*", "key:*", "?", "[a-c]*", "m[^0]"][self.below(5) as usize].to_owned()
             }
             Kind::UnixTime => {
                 let moment_s = 4_000_000_000 + self.below(1000);
                 let in_ms = arg.name.contains("milliseconds");
-                self.push((if in_ms { moment_s * 1000 } else { moment_s }).to_string());
+                (if in_ms { moment_s * 1000 } else { moment_s }).to_string()
             }
-            Kind::Text => self.text(arg.name),
-        }
+            Kind::Text => return self.text(arg.name),
+            Kind::PureToken | Kind::OneOf(_) | Kind::Block(_) => {
+                unreachable!("the grammar says all of it")
+            }
+        };
+        word.into_bytes()
     }
+}
 
+impl<R: FnMut() -> u64> FromPool<'_, R> {
     /// A text whose name says that not every text will do gets one that does.
-    fn text(&mut self, name: &str) {
+    fn text(&mut self, name: &str) -> Vec<u8> {
         let n = self.below(5);
         let word = match name {
             "min" => "-".to_owned(),
@@ -141,6 +196,6 @@ impl<R: FnMut() -> u64> Call<'_, R> {
             "encoding" => ["u8", "i16", "u4", "i64", "u1"][n as usize].to_owned(),
             _ => format!("{}{n}", name.chars().next().unwrap_or('x')),
         };
-        self.push(word);
+        word.into_bytes()
     }
 }

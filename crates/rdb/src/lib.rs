@@ -5,7 +5,7 @@
 //! | [`version`] | the versions of the format and the forms of values each has |
 //! | [`payload`] | the footer of DUMP |
 //! | [`read`], [`write`] | lengths, strings, doubles |
-//! | `ziplist`, `zipmap` | forms that are only read |
+//! | [`ziplist`], [`zipmap`] | forms that are only read |
 //!
 //! # Invariants
 //!
@@ -19,8 +19,8 @@ pub mod payload;
 pub mod read;
 pub mod version;
 pub mod write;
-mod ziplist;
-mod zipmap;
+pub mod ziplist;
+pub mod zipmap;
 
 pub use error::{Bad, Result};
 pub use read::Reader;

@@ -29,14 +29,14 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 
 /// An element of a ziplist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Element<'a> {
+pub enum Element<'a> {
     Int(i64),
     Bytes(&'a [u8]),
 }
 
 impl Element<'_> {
     /// Its text, written into `scratch` if it is an integer.
-    pub(crate) fn text<'s>(&'s self, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    pub fn text<'s>(&'s self, scratch: &'s mut Vec<u8>) -> &'s [u8] {
         match self {
             Element::Bytes(bytes) => bytes,
             Element::Int(n) => {
@@ -50,7 +50,7 @@ impl Element<'_> {
 
 /// The elements of a ziplist, in their order. The last one may be an error, after which there are
 /// no more.
-pub(crate) struct Ziplist<'a> {
+pub struct Ziplist<'a> {
     bytes: &'a [u8],
     entries: Reader<'a>,
     tail: usize,
@@ -62,7 +62,7 @@ pub(crate) struct Ziplist<'a> {
 }
 
 impl<'a> Ziplist<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Ziplist<'a>> {
+    pub fn new(bytes: &'a [u8]) -> Result<Ziplist<'a>> {
         let mut entries = Reader::new(bytes);
         let claimed_bytes = u32::from_le_bytes(entries.array()?) as usize;
         let tail = u32::from_le_bytes(entries.array()?) as usize;
