@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use journal::Reader;
 use resp::{Pending, Protocol};
 
 use crate::clients::ClientIndex;
@@ -96,6 +97,8 @@ pub struct Client {
     pub output: Output,
     /// When the output first exceeded its soft limit.
     pub output_over_since_ms: Option<i64>,
+    /// Its place in the journal, if it asked with SYNC for every change from now on.
+    pub follows: Option<Box<Reader>>,
     pub input_bytes: u64,
     pub output_bytes: u64,
     pub commands: u64,
@@ -129,6 +132,7 @@ impl Client {
             pending: Default::default(),
             output: Output::default(),
             output_over_since_ms: None,
+            follows: None,
             input_bytes: 0,
             output_bytes: 0,
             commands: 0,

@@ -18,8 +18,9 @@
 //! (3) A client's unread input begins at its first unfinished request.
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
-//! [`limits`] (what a client may cost).
+//! [`feed`] (connections that follow the journal), [`limits`] (what a client may cost).
 
+mod feed;
 mod limits;
 mod serve;
 
@@ -65,6 +66,9 @@ pub(crate) struct Worker {
     queue: VecDeque<ClientIndex>,
     /// Connections that wait for a shard; whoever frees it rings our inbox.
     parked: Vec<ClientIndex>,
+    /// Connections that follow the journal.
+    followers: Vec<ClientIndex>,
+    feed_unfinished: bool,
     receive: Box<[u8]>,
     out: Vec<u8>,
     expire: ExpireWalk,
@@ -97,6 +101,8 @@ impl Worker {
             listeners,
             queue: VecDeque::new(),
             parked: Vec::new(),
+            followers: Vec::new(),
+            feed_unfinished: false,
             receive: vec![0; RECEIVE_BYTES].into(),
             out: Vec::new(),
             expire: ExpireWalk::default(),
@@ -119,6 +125,7 @@ impl Worker {
                 self.on_event(&mut inside, event);
             }
             self.run_queue(&mut inside);
+            self.feed(&mut inside);
             self.cron(&mut inside);
             drop(inside);
             engine.journal.wake_readers();
@@ -127,7 +134,7 @@ impl Worker {
     }
 
     fn wait_time(&self) -> Duration {
-        if !self.queue.is_empty() || self.expire_unfinished {
+        if !self.queue.is_empty() || self.expire_unfinished || self.feed_unfinished {
             return Duration::ZERO;
         }
         let now_us = base::clock::monotonic_us();

@@ -138,7 +138,7 @@ pub(super) const STATS: &[Field] = &[
 
 pub(super) const REPLICATION: &[Field] = &[
     fixed("role", "Master, or slave of another server.", "master"),
-    fixed("connected_slaves", "Replicas connected.", "0"),
+    number("connected_slaves", "Replicas connected.", |s| s.clients.replicas),
     fixed("master_failover_state", "What FAILOVER is doing.", "no-failover"),
     text_of("master_replid", "Name of this history of changes.", |s| s.engine.replication_id()),
     fixed(
@@ -146,14 +146,20 @@ pub(super) const REPLICATION: &[Field] = &[
         "Name of the history before a failover.",
         "0000000000000000000000000000000000000000",
     ),
-    fixed("master_repl_offset", "Bytes of that history.", "0"),
+    number("master_repl_offset", "Bytes of that history.", |s| s.engine.journal.tail()),
     fixed("second_repl_offset", "Where the history before ended.", "-1"),
-    fixed("repl_backlog_active", "Whether a backlog is kept.", "0"),
+    number("repl_backlog_active", "Whether a backlog is kept.", |s| {
+        u64::from(s.engine.journal.backlog().is_active)
+    }),
     text_of("repl_backlog_size", "Option `repl-backlog-size`, in bytes.", |s| {
         s.config.int(id::REPL_BACKLOG_SIZE).to_string()
     }),
-    fixed("repl_backlog_first_byte_offset", "Where the backlog begins.", "0"),
-    fixed("repl_backlog_histlen", "Bytes in the backlog.", "0"),
+    number("repl_backlog_first_byte_offset", "Where the backlog begins.", |s| {
+        s.engine.journal.backlog().first_offset
+    }),
+    number("repl_backlog_histlen", "Bytes in the backlog.", |s| {
+        s.engine.journal.backlog().history_bytes
+    }),
 ];
 
 pub(super) const CLUSTER: &[Field] =

@@ -43,6 +43,8 @@ pub struct ClientsSeen {
     pub bytes: u64,
     pub input_bytes_max: u64,
     pub output_bytes_max: u64,
+    /// Clients that follow the journal.
+    pub replicas: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,6 +130,7 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
         bytes: cx.client.memory() as u64,
         input_bytes_max: cx.client.input.capacity() as u64,
         output_bytes_max: cx.client.output.len() as u64,
+        replicas: 0,
     };
     let world = cx.world.as_mut().expect("commands that look at all clients hold the world");
     for clients in cx.engine.clients.all(world) {
@@ -136,6 +139,7 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
             seen.bytes += client.memory() as u64;
             seen.input_bytes_max = seen.input_bytes_max.max(client.input.capacity() as u64);
             seen.output_bytes_max = seen.output_bytes_max.max(client.output.len() as u64);
+            seen.replicas += u64::from(client.follows.is_some());
         }
     }
     seen

@@ -8,6 +8,8 @@
 //! | `timeout` | about once a second |
 //! | room kept for a request that does not go on | about once a second |
 //!
+//! What a connection holds that follows the journal is limited where it is fed (`feed.rs`).
+//!
 //! Replies count as far as the socket did not take them: a client that reads is never closed for
 //! the size of one reply. (Redis counts them before it tries to send.)
 
@@ -50,7 +52,7 @@ impl Worker {
     /// `client-output-buffer-limit`. True if the client must go.
     #[inline]
     pub(super) fn exceeds_output_limit(&self, client: &mut Client) -> bool {
-        if client.output.is_empty() {
+        if client.output.is_empty() || client.follows.is_some() {
             client.output_over_since_ms = None;
             return false;
         }
@@ -112,7 +114,7 @@ impl Worker {
         let engine = &self.engine;
         let Some(client) = engine.clients.mine(inside).get(index) else { return false };
         let idle_ms = now_ms - client.active_ms;
-        if timeout_ms > 0 && idle_ms > timeout_ms {
+        if timeout_ms > 0 && idle_ms > timeout_ms && client.follows.is_none() {
             engine.host.log('-', "Closing idle client");
             return true;
         }

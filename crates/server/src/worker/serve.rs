@@ -175,6 +175,7 @@ impl Worker {
                 self.parked.push(index);
             }
         }
+        self.begin_feed(index, &client);
         let is_lost = self.send_out(index, &mut client)
             || self.exceeds_query_limit(&client)
             || self.exceeds_output_limit(&mut client);
@@ -228,15 +229,20 @@ impl Worker {
     /// The socket takes bytes again.
     pub(super) fn write_more(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
         let engine = self.engine;
-        let Some(Some(conn)) = self.conns.get(index) else { return };
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
-        let moved = conn.flush(&mut client, &mut Vec::new());
-        let was_sent = self.was_sent(index, &mut client, moved);
-        let is_over = !was_sent || (client.closing != Closing::No && client.output.is_empty());
+        let is_lost = self.flush_kept(index, &mut client);
+        let is_over = is_lost || (client.closing != Closing::No && client.output.is_empty());
         engine.clients.mine(inside).put_back(index, client);
         if is_over {
             self.close(inside, index);
         }
+    }
+
+    /// Sends what is kept for the client. True if the connection is lost.
+    pub(super) fn flush_kept(&mut self, index: ClientIndex, client: &mut Client) -> bool {
+        let Some(Some(conn)) = self.conns.get(index) else { return true };
+        let moved = conn.flush(client, &mut Vec::new());
+        !self.was_sent(index, client, moved)
     }
 
     /// Connections whose turn ended early get the next one.

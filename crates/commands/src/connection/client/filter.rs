@@ -23,9 +23,8 @@ enum ClientType {
 }
 
 impl ClientType {
-    fn of(_: &Client) -> ClientType {
-        // Nobody can become anything else yet.
-        ClientType::Normal
+    fn of(client: &Client) -> ClientType {
+        if client.follows.is_some() { ClientType::Replica } else { ClientType::Normal }
     }
 
     fn named(name: &[u8]) -> Result<ClientType, CmdError> {
