@@ -1,11 +1,12 @@
-//! Transactions: MULTI, EXEC and DISCARD. What they do is the engine's ([`engine::multi`]),
+//! Transactions: MULTI, EXEC, DISCARD, WATCH and UNWATCH. What they do is the engine's ([`engine::multi`]),
 //! because queueing happens before any command runs.
 
 use command::declare::Flag::{AllowBusy, Fast, Loading, NoScript, SkipSlowlog, Stale};
-use command::declare::{Group, Lock};
+use command::declare::KeyFlag::RO;
+use command::declare::{Group, Lock, key, many};
 use engine::{Command, multi};
 
-pub const COMMANDS: &[Command] = &[DISCARD, EXEC, MULTI];
+pub const COMMANDS: &[Command] = &[DISCARD, EXEC, MULTI, UNWATCH, WATCH];
 
 pub(crate) const DISCARD: Command = Command {
     name: "DISCARD",
@@ -57,6 +58,42 @@ pub(crate) const MULTI: Command = Command {
         ("EXEC", "1) (integer) 1"),
     ],
     ..Command::base(multi::multi)
+};
+
+pub(crate) const UNWATCH: Command = Command {
+    name: "UNWATCH",
+    group: Group::Transactions,
+    since: "2.2.0",
+    summary: "Forgets the keys that are watched.",
+    complexity: "O(1)",
+    flags: &[NoScript, Loading, Stale, Fast, AllowBusy],
+    lock: Some(Lock::Local),
+    examples: &[
+        ("WATCH stock", "OK"),
+        ("UNWATCH", "OK"),
+        ("UNWATCH stock", "(error) ERR wrong number of arguments for 'unwatch' command"),
+    ],
+    ..Command::base(multi::unwatch)
+};
+
+pub(crate) const WATCH: Command = Command {
+    name: "WATCH",
+    group: Group::Transactions,
+    since: "2.2.0",
+    summary: "Makes the next EXEC run nothing if one of these keys has changed until then.",
+    complexity: "O(1) for each key",
+    flags: &[NoScript, Loading, Stale, Fast, AllowBusy],
+    args: &[many(key("key", &[RO]))],
+    examples: &[
+        ("WATCH stock", "OK"),
+        ("SADD stock apple", "(integer) 1"),
+        ("MULTI", "OK"),
+        ("SREM stock apple", "QUEUED"),
+        ("EXEC", "(nil)"),
+        ("SCARD stock", "(integer) 1"),
+        ("WATCH", "(error) ERR wrong number of arguments for 'watch' command"),
+    ],
+    ..Command::base(multi::watch)
 };
 
 #[cfg(test)]
@@ -111,6 +148,80 @@ mod tests {
         server.reply(&mut ann, "RPUSH log a");
         errors(&server.reply(&mut ann, "MULTI"), "ERR MULTI calls can not be nested");
         assert_eq!(server.reply(&mut ann, "EXEC"), Value::Array(vec![Value::Integer(1)]));
+    }
+
+    /// Whether EXEC ran after `ann` watched `k` and `change` happened on another connection.
+    fn exec_runs_after(change: &str) -> bool {
+        let mut server = TestServer::new(2);
+        let (mut ann, mut bob) = (server.connect(), server.connect());
+        server.reply(&mut bob, "SET k 1");
+        server.reply(&mut bob, "SET other 1");
+        server.reply(&mut ann, "WATCH k");
+        server.reply(&mut bob, change);
+        server.reply(&mut ann, "MULTI");
+        server.reply(&mut ann, "ECHO ran");
+        match server.reply(&mut ann, "EXEC") {
+            Value::Array(_) => true,
+            Value::Null => false,
+            other => panic!("{other:?} is no reply of EXEC"),
+        }
+    }
+
+    #[test]
+    fn any_change_of_a_watched_key_fails_the_transaction() {
+        for change in [
+            "SET k 1",
+            "APPEND k x",
+            "DEL k",
+            "EXPIRE k 100",
+            "RENAME other k",
+            "RENAME k x",
+            "COPY other k REPLACE",
+            "MOVE k 1",
+            "FLUSHDB",
+            "FLUSHALL",
+            "SWAPDB 0 1",
+            "SETRANGE k 1 x",
+            "MSET other 1 k 2",
+            "GETDEL k",
+            "INCR k",
+            "PEXPIREAT k 1",
+        ] {
+            assert!(!exec_runs_after(change), "{change}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_a_watched_key_as_it_was_does_not() {
+        for change in
+            ["GET k", "SET other 2", "TTL k", "SETNX k 2", "PERSIST k", "RENAMENX other k"]
+        {
+            assert!(exec_runs_after(change), "{change}");
+        }
+    }
+
+    #[test]
+    fn exec_discard_and_unwatch_forget_what_was_watched() {
+        let mut server = TestServer::new(1);
+        let (mut ann, mut bob) = (server.connect(), server.connect());
+        for forget in [&["UNWATCH"][..], &["MULTI", "DISCARD"], &["MULTI", "EXEC"]] {
+            server.reply(&mut ann, "WATCH k");
+            for call in forget {
+                server.reply(&mut ann, call);
+            }
+            server.reply(&mut bob, "INCR k");
+            server.reply(&mut ann, "MULTI");
+            assert_eq!(server.reply(&mut ann, "EXEC"), Value::Array(vec![]), "{forget:?}");
+        }
+    }
+
+    #[test]
+    fn watch_inside_multi_is_refused_and_the_transaction_goes_on() {
+        let mut server = TestServer::new(1);
+        let mut ann = server.connect();
+        server.reply(&mut ann, "MULTI");
+        errors(&server.reply(&mut ann, "WATCH k"), "ERR WATCH inside MULTI is not allowed");
+        assert_eq!(server.reply(&mut ann, "EXEC"), Value::Array(vec![]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use journal::Reader;
 use resp::{Pending, Protocol};
 
 use crate::clients::ClientIndex;
-use crate::multi::Multi;
+use crate::multi::{Multi, Watch};
 use crate::output::Output;
 
 /// Where a client connects from, or to.
@@ -75,6 +75,8 @@ pub struct Client {
     /// CLIENT CAPA redirect.
     pub capa_redirect: bool,
     pub multi: Option<Box<Multi>>,
+    /// What WATCH has said since the last EXEC, DISCARD or UNWATCH.
+    pub watch: Option<Box<Watch>>,
     pub names: Option<Box<Names>>,
     pub address: Address,
     pub local_address: Address,
@@ -119,6 +121,7 @@ impl Client {
             user: None,
             capa_redirect: false,
             multi: None,
+            watch: None,
             names: None,
             address: Address::None,
             local_address: Address::None,
@@ -168,6 +171,7 @@ impl Client {
         self.no_touch = false;
         self.user = None;
         self.multi = None;
+        self.watch = None;
         if let Some(names) = &mut self.names {
             names.name.clear();
         }

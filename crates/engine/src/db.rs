@@ -4,11 +4,13 @@
 //! Whether a shard is locked, the gate is closed or there is only one worker, is decided before
 //! the handler runs and invisible here.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use base::random::Random;
 use store::eviction_clock::Usage;
 use store::shard::Remains;
+use store::watch::Watcher;
 use store::{
     Access, CollectionType, DbShard, Expire, Fate, Key, Keyspace, Limits, NewValue, OwnedValue,
     Record, StrRef, Type, View,
@@ -404,10 +406,28 @@ impl<'a> Db<'a> {
         self.notify(class, event, key);
     }
 
-    /// Tells listeners of an event. Nobody can listen before there is Pub/Sub.
+    /// Tells of an event that changed a key: those who watch it. (There are no other listeners
+    /// before there is Pub/Sub.)
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: Key<'_>) {
-        let _ = (class, event, key);
+        let _ = (class, event);
+        self.part(key.hash).touch_watched(key);
+    }
+
+    /// WATCH: from now on a change of the key raises the flag. True if it has expired already.
+    pub fn watch(&mut self, key: Key<'_>, watcher: &Arc<Watcher>) -> bool {
+        let clock = self.expiry_clock();
+        let part = self.part(key.hash);
+        let expire_ms = part.find(key).and_then(|slot| part.record(slot).expire_ms());
+        let was_expired = clock.has_expired(expire_ms);
+        part.watched.watch(key.bytes, watcher, was_expired);
+        was_expired
+    }
+
+    /// Whether the key is there but its time has come.
+    pub fn is_expired(&mut self, key: Key<'_>) -> bool {
+        let clock = self.expiry_clock();
+        self.peek(key).is_some_and(|record| clock.has_expired(record.expire_ms()))
     }
 
     // ---- other databases, all keys ---------------------------------------------------------
@@ -461,6 +481,7 @@ impl<'a> Db<'a> {
                 continue;
             }
             removed += part.len();
+            part.touch_all_watched(None);
             let detached = part.detach(bits);
             if lazy {
                 self.engine.lazyfree.free_db(detached);
@@ -478,7 +499,10 @@ impl<'a> Db<'a> {
         for shard in 0..self.shard_count() {
             let dbs = &mut self.access.shard(shard).dbs;
             let (head, tail) = dbs.split_at_mut(high);
-            head[low].swap(&mut tail[0]);
+            let (a, b) = (&mut head[low], &mut tail[0]);
+            a.touch_all_watched(Some(b));
+            b.touch_all_watched(Some(a));
+            a.swap(b);
         }
     }
 

@@ -74,6 +74,7 @@ fixed! {
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
     NO_PROTO = "NOPROTO unsupported protocol version";
     NESTED_MULTI = "ERR MULTI calls can not be nested";
+    WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
     DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";

@@ -1,11 +1,15 @@
-//! MULTI, EXEC and DISCARD: commands queued on the client and run in one piece.
+//! MULTI, EXEC, DISCARD and WATCH: commands queued on the client and run in one piece, if nobody
+//! changed what they rest on.
 //!
 //! EXEC owns the world while it runs (its lock class says so), so nothing comes in between. What
 //! its commands leave enters the journal as one range, inside MULTI and EXEC.
 
+use std::sync::Arc;
+
 use command::declare::Flag;
 use command::table::{CommandId, Entry};
 use resp::{ArgBuf, Args};
+use store::watch::Watcher;
 
 use crate::call::call_nested;
 use crate::client::Client;
@@ -35,6 +39,42 @@ impl Multi {
 
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
+    }
+}
+
+/// The keys a client watches.
+#[derive(Default)]
+pub struct Watch {
+    watcher: Arc<Watcher>,
+    keys: Vec<WatchedKey>,
+}
+
+struct WatchedKey {
+    db: usize,
+    key: Box<[u8]>,
+    /// It had expired when it was watched: that it expires is no news.
+    was_expired: bool,
+}
+
+impl Watch {
+    /// Keys in it.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether one of its keys has changed.
+    pub fn has_changed(&self) -> bool {
+        self.watcher.has_changed()
+    }
+
+    /// Bytes it holds.
+    pub fn bytes(&self) -> usize {
+        let keys: usize = self.keys.iter().map(|k| size_of::<WatchedKey>() + k.key.len()).sum();
+        size_of::<Watch>() + keys
     }
 }
 
@@ -75,15 +115,61 @@ pub fn multi(cx: &mut Cx<'_>) -> CmdResult {
 /// The handler of DISCARD.
 pub fn discard(cx: &mut Cx<'_>) -> CmdResult {
     cx.client.multi.take().ok_or(CmdError::DISCARD_WITHOUT_MULTI)?;
+    cx.client.watch = None;
     cx.reply.ok();
     Ok(())
+}
+
+/// The handler of WATCH.
+pub fn watch(cx: &mut Cx<'_>) -> CmdResult {
+    if cx.client.multi.is_some() {
+        return Err(CmdError::WATCH_IN_MULTI);
+    }
+    let watch = cx.client.watch.get_or_insert_default();
+    // Once one has changed, no other matters.
+    if !watch.has_changed() {
+        for index in 1..cx.args.len() {
+            let (db, bytes) = (cx.db.index, cx.args.at(index));
+            if watch.keys.iter().any(|known| known.db == db && &*known.key == bytes) {
+                continue;
+            }
+            let was_expired = cx.db.watch(cx.db.key(bytes), &watch.watcher);
+            watch.keys.push(WatchedKey { db, key: bytes.into(), was_expired });
+        }
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+/// The handler of UNWATCH.
+pub fn unwatch(cx: &mut Cx<'_>) -> CmdResult {
+    cx.client.watch = None;
+    cx.reply.ok();
+    Ok(())
+}
+
+/// Whether a watched key has changed, or has expired though nobody has removed it.
+fn has_changed(cx: &mut Cx<'_>, watch: &Watch) -> bool {
+    let has_expired = |known: &WatchedKey| {
+        !known.was_expired
+            && cx.db.within(known.db, |db| {
+                let key = db.key(&known.key);
+                db.is_expired(key)
+            })
+    };
+    watch.has_changed() || watch.keys.iter().any(has_expired)
 }
 
 /// The handler of EXEC.
 pub fn exec(cx: &mut Cx<'_>) -> CmdResult {
     let multi = cx.client.multi.take().ok_or(CmdError::EXEC_WITHOUT_MULTI)?;
+    let watch = cx.client.watch.take();
     if multi.aborted {
         return Err(CmdError::EXEC_ABORT);
+    }
+    if watch.is_some_and(|watch| has_changed(cx, &watch)) {
+        cx.reply.null_array();
+        return Ok(());
     }
     cx.reply.array(multi.commands.len());
     for (id, args) in &multi.commands {

@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //!
-//! (1) A command of lock class Keys changes neither its client nor anything that the run has
-//!     looked at once; whoever does needs the world, and a worker that is wanted ends its run.
+//! (1) A command of lock class Keys changes nothing that the run has looked at once, of its
+//!     client or elsewhere; whoever does needs the world, and a worker that is wanted ends its run.
 //! (2) With one worker its only shard is taken for the whole run; with several, each command takes
 //!     and frees its own.
 //! (3) Time is measured over commands of the same name in a row and shared among them.

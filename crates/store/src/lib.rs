@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`record`] (what one key costs), [`shard`] (where records live and the one
 //! door through which they change), [`lock`] and [`gate`] (who may be inside), [`keyspace`] (all
-//! shards together) and [`access`] (the proof of access that a command is handed).
+//! shards together) and [`access`] (the proof of access that a command is handed), [`watch`] (who is
+//! told of changes).
 //!
 //! Nothing here knows a client, a command or a protocol.
 
@@ -17,6 +18,7 @@ pub mod shard;
 mod sync;
 pub mod ticks;
 pub mod value;
+pub mod watch;
 
 pub use access::Access;
 pub use gate::{Gate, Inside, PerWorker, Seat, World};

@@ -25,6 +25,7 @@ use structures::table::{Due, Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
+use crate::watch::Watched;
 
 /// What a write does with the key's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct DbShard {
     record_bytes: usize,
     /// Holds the inline value that is being changed.
     scratch: Vec<u8>,
+    /// Whom WATCH wants told of changes.
+    pub watched: Watched,
 }
 
 struct Keys<'a>(&'a HashKey);
@@ -112,6 +115,7 @@ impl DbShard {
             peek,
             record_bytes: 0,
             scratch: Vec::new(),
+            watched: Watched::default(),
         }
     }
 
@@ -515,6 +519,7 @@ impl DbShard {
         mut removed: impl FnMut(&[u8], Remains),
     ) -> bool {
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
+        let watched = &mut self.watched;
         let done = self.table.expire_due(
             now_ms.max(0) as u64,
             cursor,
@@ -526,6 +531,7 @@ impl DbShard {
                     let record = Record::from_raw(entry);
                     let bytes = record.size();
                     let owns = record.owns();
+                    watched.touch(record.key(), false);
                     removed(record.key(), owns.then(|| record.take_value()));
                     *record_bytes -= bytes;
                     heap.free(entry, bytes);
@@ -560,10 +566,31 @@ impl DbShard {
         self.table.random(next_u64).map(|e| unsafe { Record::from_raw(e) })
     }
 
-    /// Exchanges the contents of two databases; each keeps its own peek.
+    /// Raises the flags of those who watch this key, which has changed.
+    #[inline]
+    pub fn touch_watched(&mut self, key: Key<'_>) {
+        if !self.watched.is_empty() {
+            let is_there = self.find(key).is_some();
+            self.watched.touch(key.bytes, is_there);
+        }
+    }
+
+    /// Raises the flags of those whose watched keys are here now, or in `other`: the contents of
+    /// the two are about to change places, or these to be emptied.
+    pub fn touch_all_watched(&mut self, other: Option<&DbShard>) {
+        for key in self.watched.keys() {
+            let key = Key { bytes: &key, hash: self.hash_key.hash(&key) };
+            if self.find(key).is_some() || other.is_some_and(|other| other.find(key).is_some()) {
+                self.watched.touch(key.bytes, true);
+            }
+        }
+    }
+
+    /// Exchanges the contents of two databases; each keeps its own peek and who watches it.
     pub fn swap(&mut self, other: &mut DbShard) {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.peek, &mut other.peek);
+        std::mem::swap(&mut self.watched, &mut other.watched);
         self.publish();
         other.publish();
     }

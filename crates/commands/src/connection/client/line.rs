@@ -67,7 +67,7 @@ impl<'a> Viewer<'a> {
             field(none_yet, &0);
         }
         field("multi", &client.multi.as_ref().map_or(-1, |multi| multi.len() as i64));
-        field("watch", &0);
+        field("watch", &client.watch.as_ref().map_or(0, |watch| watch.len()));
         field("qbuf", &(client.input.len() + request_bytes));
         field("qbuf-free", &(client.input.capacity() - client.input.len()));
         field("argv-mem", &argv_bytes);
@@ -112,6 +112,7 @@ pub(super) fn flags(client: &Client) -> String {
     let states = [
         (client.follows.is_some(), 'S'),
         (client.multi.is_some(), 'x'),
+        (client.watch.as_ref().is_some_and(|watch| watch.has_changed()), 'd'),
         (client.closing == Closing::AfterReplies, 'c'),
         (client.closing == Closing::Now, 'A'),
         (matches!(client.address, Address::Unix(_)), 'U'),

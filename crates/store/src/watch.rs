@@ -1,0 +1,141 @@
+//! Who is to be told that a key has changed: what WATCH leaves beside the key's shard.
+//!
+//! ```text
+//!   DbShard.watched   key ─► [ Weak<Watcher>, Weak<Watcher>, … ]
+//!                                  │
+//!   client            Arc<Watcher> ┘   EXEC looks at `has_changed`
+//! ```
+//!
+//! A client's watcher is one flag, however many keys it watches. Whoever changes a key raises the
+//! flags of all who watch it, under the lock that the change holds anyway. Letting go is dropping
+//! the client's end: what is left of it here goes when its key changes, or with the next sweep.
+//!
+//! # Invariants
+//!
+//! (1) A raised flag stays raised: a transaction that failed once is begun anew with a new watcher.
+//! (2) There are at most twice as many entries as there were live ones at the last sweep, and some.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+/// Entries that are never swept.
+const ENTRIES_MIN: usize = 64;
+
+/// A client's flag. It is raised and read with the locks of the keys held, or the gate closed.
+#[derive(Debug, Default)]
+pub struct Watcher {
+    has_changed: AtomicBool,
+}
+
+impl Watcher {
+    pub fn has_changed(&self) -> bool {
+        self.has_changed.load(Relaxed)
+    }
+
+    /// As if one of its keys had changed.
+    pub fn raise(&self) {
+        self.has_changed.store(true, Relaxed);
+    }
+}
+
+struct Entry {
+    watcher: Weak<Watcher>,
+    /// The key was there but had expired: that it goes is no change.
+    was_expired: bool,
+}
+
+/// The watched keys of one database in one shard.
+#[derive(Default)]
+pub struct Watched {
+    by_key: HashMap<Box<[u8]>, Vec<Entry>>,
+    entries: usize,
+    sweep_at: usize,
+}
+
+impl Watched {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    pub fn watch(&mut self, key: &[u8], watcher: &Arc<Watcher>, was_expired: bool) {
+        if self.entries >= self.sweep_at.max(ENTRIES_MIN) {
+            self.sweep();
+        }
+        let entry = Entry { watcher: Arc::downgrade(watcher), was_expired };
+        self.by_key.entry(key.into()).or_default().push(entry);
+        self.entries += 1;
+    }
+
+    /// The key has changed; `is_there` says whether it still exists.
+    pub fn touch(&mut self, key: &[u8], is_there: bool) {
+        let Some(entries) = self.by_key.get_mut(key) else { return };
+        let before = entries.len();
+        entries.retain_mut(|entry| {
+            let Some(watcher) = entry.watcher.upgrade() else { return false };
+            if entry.was_expired && !is_there {
+                // Only what comes after it is gone is a change.
+                entry.was_expired = false;
+                return true;
+            }
+            watcher.raise();
+            false
+        });
+        self.entries -= before - entries.len();
+        if entries.is_empty() {
+            self.by_key.remove(key);
+        }
+    }
+
+    /// The keys that somebody may watch.
+    pub fn keys(&self) -> Vec<Box<[u8]>> {
+        self.by_key.keys().cloned().collect()
+    }
+
+    /// Forgets those who let go.
+    fn sweep(&mut self) {
+        self.by_key.retain(|_, entries| {
+            entries.retain(|entry| entry.watcher.strong_count() > 0);
+            !entries.is_empty()
+        });
+        self.entries = self.by_key.values().map(Vec::len).sum();
+        self.sweep_at = 2 * self.entries;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_raises_the_flags_of_those_who_watch_the_key() {
+        let (ann, bob) = (Arc::<Watcher>::default(), Arc::<Watcher>::default());
+        let mut watched = Watched::default();
+        watched.watch(b"a", &ann, false);
+        watched.watch(b"b", &bob, false);
+        watched.touch(b"a", true);
+        assert_eq!((ann.has_changed(), bob.has_changed()), (true, false));
+        assert_eq!(watched.keys(), [b"b"[..].into()]);
+    }
+
+    #[test]
+    fn an_expired_key_that_goes_has_not_changed_but_what_comes_then_has() {
+        let ann = Arc::<Watcher>::default();
+        let mut watched = Watched::default();
+        watched.watch(b"a", &ann, true);
+        watched.touch(b"a", false);
+        assert!(!ann.has_changed());
+        watched.touch(b"a", true);
+        assert!(ann.has_changed());
+    }
+
+    #[test]
+    fn those_who_let_go_are_forgotten() {
+        let mut watched = Watched::default();
+        for i in 0..10_000_u32 {
+            watched.watch(&i.to_le_bytes(), &Arc::default(), false);
+            assert!(watched.entries <= ENTRIES_MIN);
+        }
+    }
+}
