@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use base::random::Random;
 use store::eviction_clock::Usage;
-use store::shard::Remains;
+use store::shard::{Purged, Remains};
+use store::value::Hash;
 use store::watch::Watcher;
 use store::{
     Access, CollectionType, DbShard, Expire, Fate, Key, Keyspace, Limits, NewValue, OwnedValue,
@@ -17,7 +18,7 @@ use store::{
 };
 use structures::table::{HAS_TTL, Slot};
 
-use crate::effects::{Effects, encode_expired};
+use crate::effects::{Effects, encode_expired, encode_field_expired};
 use crate::engine::Engine;
 use crate::error::CmdError;
 use crate::stats::WorkerStats;
@@ -83,6 +84,9 @@ pub struct Detached {
     pub usage: u32,
 }
 
+/// Due elements that a lookup removes: a few microseconds. The others go by the expire cycle.
+const PURGE_BUDGET: usize = 64;
+
 /// The moment at which a command runs, as far as expiry goes. It stands still while a stream of
 /// effects is replayed: keys go by the DEL in the stream then, at the moment their writer chose.
 #[derive(Clone, Copy)]
@@ -96,6 +100,12 @@ impl ExpiryClock {
     #[inline]
     pub fn has_expired(self, expire_ms: Option<i64>) -> bool {
         !self.stands && expire_ms.is_some_and(|at| at < self.now_ms)
+    }
+
+    /// What expires before this moment is gone.
+    #[inline]
+    pub fn due_before_ms(self) -> i64 {
+        if self.stands { i64::MIN } else { self.now_ms }
     }
 
     /// Whether a moment that a command names has come, so that the key goes at once instead of
@@ -125,10 +135,82 @@ impl<'a> Db<'a> {
     #[inline]
     fn live(&mut self, key: Key<'_>) -> Option<Slot> {
         let slot = self.part(key.hash).find(key)?;
-        if slot.flags() & HAS_TTL != 0 && self.delete_if_expired(key, slot) {
-            return None;
+        if slot.flags() & HAS_TTL != 0 {
+            return self.observe_expiry(key, slot);
         }
         Some(slot)
+    }
+
+    /// What is left of the key after what is due of it has gone.
+    #[inline(never)]
+    fn observe_expiry(&mut self, key: Key<'_>, slot: Slot) -> Option<Slot> {
+        if self.delete_if_expired(key, slot) {
+            return None;
+        }
+        let elements_ms = self.part(key.hash).record(slot).element_expire_ms();
+        // Without active expiry, which only DEBUG turns off, each field goes when it is met.
+        if !self.expiry_clock().has_expired(elements_ms) || !self.engine.active_expire.load(Relaxed)
+        {
+            return Some(slot);
+        }
+        let (now_ms, mut budget) = (self.now_ms(), PURGE_BUDGET);
+        let purged = self.part(key.hash).purge(slot, key, now_ms, &mut budget);
+        self.elements_expired(key, purged);
+        self.part(key.hash).find(key)
+    }
+
+    /// Tells of elements that expired and are gone.
+    fn elements_expired(&mut self, key: Key<'_>, purged: Purged) {
+        let is_removed = purged.fate.is_removed();
+        let lazy = self.engine.settings.lazy_expire.load(Relaxed);
+        self.free(purged.fate.remains(), lazy);
+        self.fields_expired(key, purged.names.iter().map(Vec::as_slice), is_removed);
+    }
+
+    /// Notes that these fields of a hash, which expired, were removed; and the hash with them, if
+    /// `removed`.
+    pub fn fields_expired<'f>(
+        &mut self,
+        key: Key<'_>,
+        fields: impl IntoIterator<Item = &'f [u8]>,
+        removed: bool,
+    ) {
+        let mut count = 0;
+        for field in fields {
+            count += 1;
+            if self.access.is_visiting() && !self.effects.silent {
+                // As in `delete_if_expired`.
+                let command = encode_field_expired(key.bytes, field);
+                self.engine.journal.append(self.worker, self.index as u32, &[&command]);
+            } else {
+                self.effects.field_expired(self.index, key.bytes, field);
+            }
+        }
+        if count > 0 {
+            self.stats.expired_subkeys.add(count);
+            self.notify(Class::Hash, "hexpired", key);
+            if removed {
+                self.notify(Class::Generic, "del", key);
+            }
+        }
+    }
+
+    /// Removes those of the fields whose time has come from the hash under a key: what every
+    /// command does with the fields it meets.
+    pub fn expire_fields<'f>(
+        &mut self,
+        key: Key<'_>,
+        fields: impl IntoIterator<Item = &'f [u8]>,
+    ) -> Result<(), CmdError> {
+        let due_before_ms = self.expiry_clock().due_before_ms();
+        let edited = self.edit(key, Absent::Skip, |hash: &mut Hash| -> Vec<&'f [u8]> {
+            let is_gone = |field: &&'f [u8]| hash.remove_if_due(field, due_before_ms);
+            fields.into_iter().filter(is_gone).collect()
+        })?;
+        if let Some(Edited { result: gone, removed, .. }) = edited {
+            self.fields_expired(key, gone, removed);
+        }
+        Ok(())
     }
 
     #[inline(never)]
@@ -469,6 +551,11 @@ impl<'a> Db<'a> {
     /// Keys with an expiry.
     pub fn expires(&mut self) -> usize {
         (0..self.shard_count()).map(|s| self.shard(s).expires()).sum()
+    }
+
+    /// Keys with elements that expire.
+    pub fn element_expires(&mut self) -> usize {
+        (0..self.shard_count()).map(|s| self.shard(s).element_expires()).sum()
     }
 
     /// Empties this database; returns how many keys it had. `lazy`: freed in the background.

@@ -50,6 +50,11 @@ pub(crate) fn encode_expired(key: &[u8], lazy: bool) -> Vec<u8> {
     encode(&[name, key])
 }
 
+/// How replicas and the AOF hear that a field of a hash expired.
+pub(crate) fn encode_field_expired(key: &[u8], field: &[u8]) -> Vec<u8> {
+    encode(&[b"HDEL", key, field])
+}
+
 impl Effects {
     pub(crate) fn begin(&mut self, silent: bool, db: usize) {
         self.dirty = 0;
@@ -91,6 +96,13 @@ impl Effects {
     pub(crate) fn expired(&mut self, db: usize, key: &[u8], lazy: bool) {
         if !self.silent {
             self.push(db, encode_expired(key, lazy));
+        }
+    }
+
+    /// A field was found expired in a hash in `db` and removed.
+    pub(crate) fn field_expired(&mut self, db: usize, key: &[u8], field: &[u8]) {
+        if !self.silent {
+            self.push(db, encode_field_expired(key, field));
         }
     }
 

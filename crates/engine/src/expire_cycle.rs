@@ -1,19 +1,21 @@
 //! Active expiry: removing keys that are due although nobody asks for them.
 //!
 //! The table knows the earliest expiry of each segment and bucket, so a walk opens only what holds
-//! a due key and finds all of them; there is nothing to sample and no second table. Each worker
+//! a due key and finds all of them; there is nothing to sample and no second table. A hash with due
+//! fields is found the same way, as a key that is due in parts ([`store::shard`]). Each worker
 //! walks its share of the shards a few hundred removals at a time, between batches of events: a
 //! million keys due in the same second disappear within that second and nobody waits for it.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use store::Inside;
+use store::shard::{Gone, Purged};
 
 use crate::batch::Runner;
-use crate::effects::encode;
+use crate::effects::{encode_expired, encode_field_expired};
 use crate::engine::Engine;
 
-/// Buckets visited and keys removed while a shard is held: some tens of microseconds.
+/// Buckets visited, keys and fields removed while a shard is held: some tens of microseconds.
 const STEP_BUDGET: usize = 256;
 
 /// Where a worker's walk stands.
@@ -76,15 +78,27 @@ impl ExpireWalk {
         let stats = &engine.stats[runner.worker];
         let lazy = engine.settings.lazy_expire.load(Relaxed);
         let journal = engine.journal.is_on();
-        let name: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
         let mut budget = STEP_BUDGET;
         let mut commands: Vec<Vec<u8>> = Vec::new();
-        let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |key, remains| {
-            stats.expired_keys.add(1);
-            stats.expired_by_cycle.add(1);
-            if journal {
-                commands.push(encode(&[name, key]));
-            }
+        let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
+            let remains = match gone {
+                Gone::Key(key, remains) => {
+                    stats.expired_keys.add(1);
+                    stats.expired_by_cycle.add(1);
+                    if journal {
+                        commands.push(encode_expired(key, lazy));
+                    }
+                    remains
+                }
+                Gone::Elements(key, Purged { names, fate }) => {
+                    stats.expired_subkeys.add(names.len() as u64);
+                    if journal {
+                        let fields = names.iter().map(|name| encode_field_expired(key, name));
+                        commands.extend(fields);
+                    }
+                    fate.remains()
+                }
+            };
             if let Some(value) = remains
                 && lazy
             {

@@ -23,6 +23,6 @@ pub mod watch;
 pub use access::Access;
 pub use gate::{Gate, Inside, PerWorker, Seat, World};
 pub use keyspace::{Key, Keyspace};
-pub use record::{Encoding, Record, StrRef, Type};
-pub use shard::{DbShard, Expire, Fate, NewValue, ShardData};
+pub use record::{Encoding, Expiries, Record, StrRef, Type};
+pub use shard::{DbShard, Expire, Fate, Gone, NewValue, ShardData};
 pub use value::{Collection, CollectionType, Limits, OwnedValue, ValueRef, View};

@@ -19,7 +19,8 @@
 //! # Invariants
 //!
 //! (1) A record comes from its shard's heap with exactly `size()` bytes, 8-byte aligned.
-//! (2) `meta`'s expiry bit and the slot's HAS_TTL flag are equal.
+//! (2) `meta`'s expiry bit says whether there is an expiry of the key's own. The slot's HAS_TTL flag
+//!     also says whether elements of the value expire: it is set if [`Expiries::next_ms`] is some.
 //! (3) A pointer payload is a `Box` that this record owns.
 //! (4) Fields behind the meta word are not aligned: they are read and written as such.
 //!
@@ -31,7 +32,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::eviction_clock::Usage;
-use crate::value::{BigString, Collection, CollectionType, Form, OwnedValue, ValueRef};
+use crate::value::{BigString, Collection, CollectionType, Form, Hash, OwnedValue, ValueRef};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -183,6 +184,26 @@ impl StrRef<'_> {
     }
 }
 
+/// When a key and what it holds expire, in unix ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiries {
+    /// The key itself.
+    pub key: Option<i64>,
+    /// No element of its value before this.
+    pub elements: Option<i64>,
+}
+
+impl Expiries {
+    /// Nothing expires before this.
+    #[inline]
+    pub fn next_ms(self) -> Option<i64> {
+        match (self.key, self.elements) {
+            (Some(key), Some(elements)) => Some(key.min(elements)),
+            (key, elements) => key.or(elements),
+        }
+    }
+}
+
 /// A value about to become a record.
 pub(crate) enum Payload<'a> {
     Int(i64),
@@ -302,6 +323,24 @@ impl<'a> Record<'a> {
         let (_, size) = self.length_at(META_BYTES);
         // SAFETY: (2) the expiry follows the key's length; (4) unaligned.
         Some(unsafe { self.at.add(META_BYTES + size).cast::<i64>().read_unaligned() })
+    }
+
+    /// No element of the value expires before this; none if none ever does.
+    #[inline]
+    pub fn element_expire_ms(&self) -> Option<i64> {
+        match self.encoding() {
+            Encoding::ListpackEx => {
+                Hash::of_inline(Form::ListpackEx, self.inline_bytes()).earliest_expire_ms()
+            }
+            Encoding::Collection => self.boxed()?.earliest_expire_ms(),
+            _ => None,
+        }
+    }
+
+    /// Both at once.
+    #[inline]
+    pub fn expiries(&self) -> Expiries {
+        Expiries { key: self.expire_ms(), elements: self.element_expire_ms() }
     }
 
     pub(crate) fn write_expire_ms(&self, ms: i64) {

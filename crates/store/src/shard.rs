@@ -11,21 +11,28 @@
 //!
 //! (1) Each slot's pointer is a live record from this `DbShard`'s heap, found under the hash of
 //!     its key.
-//! (2) The slot's HAS_TTL flag and the record's expiry bit are equal.
+//! (2) The slot's HAS_TTL flag says whether the record or an element of its value expires
+//!     ([`crate::record::Expiries`]), and the table's bounds are not later. `expiring` counts both kinds.
 //! (3) Before an entry of the table changes in any way but its usage clock, `before_change` is
 //!     called with its slot. This is where a snapshot will take the old record.
 //! (4) After the table may have got another directory, it is published to the peek.
+
+mod expiry;
 
 use std::sync::Arc;
 
 use structures::hash::HashKey;
 use structures::heap::Heap;
-use structures::table::{Due, Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
+use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
 
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 use crate::watch::Watched;
+
+pub use expiry::{Gone, Purged};
+
+use expiry::Expiring;
 
 /// What a write does with the key's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +82,7 @@ pub struct DbShard {
     scratch: Vec<u8>,
     /// Whom WATCH wants told of changes.
     pub watched: Watched,
+    expiring: Expiring,
 }
 
 struct Keys<'a>(&'a HashKey);
@@ -89,10 +97,15 @@ impl Entries for Keys<'_> {
     #[inline]
     fn expire_ms(&self, e: Entry) -> u64 {
         // SAFETY: (1).
-        let ms = unsafe { Record::from_raw(e) }.expire_ms();
-        // An expiry before 1970 is due like any other of the past.
-        ms.expect("(2): only asked of entries with HAS_TTL").max(0) as u64
+        let ms = unsafe { Record::from_raw(e) }.expiries().next_ms();
+        moment(ms.expect("(2): only asked of entries with HAS_TTL"))
     }
+}
+
+/// As the table has it: an expiry before 1970 is due like any other of the past.
+#[inline]
+fn moment(ms: i64) -> u64 {
+    ms.max(0) as u64
 }
 
 /// What became of a value that was changed.
@@ -100,6 +113,19 @@ pub enum Fate {
     Kept,
     /// It was empty, and its key is gone.
     Removed(Remains),
+}
+
+impl Fate {
+    pub fn is_removed(&self) -> bool {
+        matches!(self, Fate::Removed(_))
+    }
+
+    pub fn remains(self) -> Remains {
+        match self {
+            Fate::Kept => None,
+            Fate::Removed(remains) => remains,
+        }
+    }
 }
 
 /// What is left of an entry that was removed or overwritten, if it is more than its record: the
@@ -116,6 +142,7 @@ impl DbShard {
             record_bytes: 0,
             scratch: Vec::new(),
             watched: Watched::default(),
+            expiring: Expiring::default(),
         }
     }
 
@@ -128,9 +155,14 @@ impl DbShard {
         self.table.len() == 0
     }
 
-    /// Keys that have an expiry.
+    /// Keys that have an expiry of their own.
     pub fn expires(&self) -> usize {
-        self.table.ttl_len()
+        self.expiring.keys
+    }
+
+    /// Keys with elements that expire.
+    pub fn element_expires(&self) -> usize {
+        self.expiring.by_elements
     }
 
     /// Bytes of the index, without records.
@@ -193,6 +225,7 @@ impl DbShard {
         // SAFETY: the entry has left the table and nobody reads its payload again.
         let (bytes, remains) = unsafe {
             let record = Record::from_raw(entry);
+            self.expiring.leave(record.expiries());
             let owns = record.owns();
             (record.size(), owns.then(|| record.take_value()))
         };
@@ -263,7 +296,7 @@ impl DbShard {
                 Expire::Clear | Expire::Keep => None,
             };
             let entry = self.write_record(key.bytes, at, usage, payload);
-            let flags = if at.is_some() { HAS_TTL } else { 0 };
+            let flags = self.enter(entry);
             self.table.insert(key.hash, entry, flags, &Keys(&self.hash_key));
             self.publish();
             return None;
@@ -276,7 +309,7 @@ impl DbShard {
             Expire::Clear => None,
         };
         let (old_bytes, old_entry) = (old.size(), old.raw());
-        let owns = old.owns();
+        let (owns, expiries) = (old.owns(), old.expiries());
         let bytes = record::size_of_record(key.bytes.len(), at.is_some(), &payload);
         if !owns && old.has_expire() == at.is_some() && same_class(old_bytes, bytes) {
             // The commonest write of all, an overwrite of the same size, allocates nothing.
@@ -284,13 +317,11 @@ impl DbShard {
             // not part of it (commands never pass borrowed record bytes), and it owns no pointer.
             unsafe { record::write(old_entry, key.bytes, at, usage, payload) };
             self.record_bytes = self.record_bytes - old_bytes + bytes;
-            if let Some(ms) = at {
-                self.table.note_expire(slot, ms.max(0) as u64);
-            }
+            self.settle(slot, expiries);
             return None;
         }
         let entry = self.write_record(key.bytes, at, usage, payload);
-        let flags = (slot.flags() & !HAS_TTL) | if at.is_some() { HAS_TTL } else { 0 };
+        let flags = slot.flags() & !HAS_TTL | self.enter(entry);
         let mut slot = slot;
         let old = self.table.replace(&mut slot, entry, flags, &Keys(&self.hash_key));
         self.publish();
@@ -395,21 +426,24 @@ impl DbShard {
         }
         self.scratch = buffer;
         let record = self.record(slot);
+        let expiries = record.expiries();
         // SAFETY: we hold the shard exclusively, and nobody else has a borrow of the value.
         let boxed = unsafe { record.boxed_mut() }.expect("what is not inline is boxed");
         let value = C::unwrap_mut(boxed).expect("callers checked the type");
         let result = change(value);
-        if value.view().is_empty() && !C::STAYS_EMPTY {
+        let is_empty = value.view().is_empty() && !C::STAYS_EMPTY;
+        // Half as much as fits: a value at the limit does not move at every change.
+        let comes_home =
+            value.inline().is_some_and(|(_, bytes)| bytes.len() <= INLINE_PACKED_BYTES_MAX / 2);
+        let small = comes_home.then(|| std::mem::replace(value, C::empty(&Limits::default())));
+        self.settle(slot, expiries);
+        if is_empty {
             return (result, Fate::Removed(self.remove(slot)));
         }
-        // Half as much as fits: a value at the limit does not move at every change.
-        if value.inline().is_some_and(|(_, bytes)| bytes.len() <= INLINE_PACKED_BYTES_MAX / 2) {
-            // SAFETY: as above; what it is replaced by is a value like any other.
-            let value = unsafe { record.boxed_mut() }.expect("it is boxed");
-            let value = std::mem::replace(value, C::empty(&Limits::default()).wrap());
-            let boxed = OwnedValue::Collection(Box::new(value));
-            let usage = record.usage();
-            let emptied = self.set(Some(slot), key, NewValue::Owned(boxed), Expire::Keep, usage);
+        if let Some(value) = small {
+            let usage = self.record(slot).usage();
+            let value = NewValue::Owned(OwnedValue::of(value));
+            let emptied = self.set(Some(slot), key, value, Expire::Keep, usage);
             drop(emptied);
         }
         (result, Fate::Kept)
@@ -444,8 +478,9 @@ impl DbShard {
         let old = self.record(slot);
         match (old.has_expire(), expire_ms) {
             (true, Some(ms)) => {
+                let expiries = old.expiries();
                 old.write_expire_ms(ms);
-                self.table.note_expire(slot, ms.max(0) as u64);
+                self.settle(slot, expiries);
             }
             (false, None) => {}
             _ => self.rewrite_with_expire(slot, expire_ms),
@@ -457,6 +492,7 @@ impl DbShard {
         let entry = slot.entry();
         let old = self.record(slot);
         let (bytes, usage, key) = (old.size(), old.usage(), old.key().to_vec());
+        let expiries = old.expiries();
         // SAFETY: the record is replaced right below and its payload not read again.
         let value = unsafe { old.take_value() };
         let (raw, boxed);
@@ -479,7 +515,8 @@ impl DbShard {
             }
         };
         let fresh = self.write_record(&key, expire_ms, usage, payload);
-        let flags = (slot.flags() & !HAS_TTL) | if expire_ms.is_some() { HAS_TTL } else { 0 };
+        self.expiring.leave(expiries);
+        let flags = slot.flags() & !HAS_TTL | self.enter(fresh);
         let mut slot = slot;
         self.table.replace(&mut slot, fresh, flags, &Keys(&self.hash_key));
         self.publish();
@@ -503,44 +540,11 @@ impl DbShard {
         let (bytes, taken) = unsafe {
             let record = Record::from_raw(entry);
             let (expire, usage) = (record.expire_ms(), record.usage());
+            self.expiring.leave(record.expiries());
             (record.size(), (record.take_value(), expire, usage))
         };
         self.free_record(entry, bytes);
         taken
-    }
-
-    /// Removes keys that are due at `now_ms`, from where `cursor` stands. `removed` sees each key
-    /// before its record is freed and what it pointed to. False while the walk is not complete.
-    pub fn expire_due(
-        &mut self,
-        now_ms: i64,
-        cursor: &mut u64,
-        budget: &mut usize,
-        mut removed: impl FnMut(&[u8], Remains),
-    ) -> bool {
-        let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
-        let watched = &mut self.watched;
-        let done = self.table.expire_due(
-            now_ms.max(0) as u64,
-            cursor,
-            budget,
-            &Keys(&self.hash_key),
-            |entry, _, _| {
-                // SAFETY: (1), and the table lets go of the entry without looking at it again.
-                unsafe {
-                    let record = Record::from_raw(entry);
-                    let bytes = record.size();
-                    let owns = record.owns();
-                    watched.touch(record.key(), false);
-                    removed(record.key(), owns.then(|| record.take_value()));
-                    *record_bytes -= bytes;
-                    heap.free(entry, bytes);
-                }
-                Due::Gone
-            },
-        );
-        self.publish();
-        done
     }
 
     /// No key expires before this.
@@ -605,10 +609,12 @@ impl DbShard {
     /// Frees up to `budget` entries; false once it is empty.
     pub fn drain_some(&mut self, budget: usize) -> bool {
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
+        let expiring = &mut self.expiring;
         let is_empty = self.table.drain_some(budget, |entry, _| {
             // SAFETY: (1), and the table has just let go of the entry.
             unsafe {
                 let record = Record::from_raw(entry);
+                expiring.leave(record.expiries());
                 let bytes = record.size();
                 if record.owns() {
                     drop(record.take_value());
@@ -623,9 +629,18 @@ impl DbShard {
     /// Verifies table and records. For tests.
     pub fn check(&self) {
         self.table.check(&Keys(&self.hash_key));
-        let mut bytes = 0;
-        self.for_each(|record| bytes += record.size());
+        let (mut bytes, mut expiring) = (0, Expiring::default());
+        self.table.for_each(|entry, flags| {
+            // SAFETY: (1).
+            let record = unsafe { Record::from_raw(entry) };
+            bytes += record.size();
+            let expiries = record.expiries();
+            expiring.enter(expiries);
+            let expires = expiries.next_ms().is_some();
+            assert_eq!(flags & HAS_TTL != 0, expires, "(2) the flag tells what expires");
+        });
         assert_eq!(bytes, self.record_bytes, "the heap holds exactly the table's records");
+        assert_eq!(expiring, self.expiring, "(2) what expires is counted");
     }
 }
 

@@ -17,11 +17,13 @@
 //! (1) A collection in a table has elements, unless its type says that it stays when empty.
 //! (2) What `inline` gives, `from_inline` and `of_inline` of the same form take.
 
+pub mod hash;
 mod limits;
 mod list;
 mod set;
 mod string;
 
+pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
 pub use list::List;
 pub use set::Set;
@@ -37,7 +39,7 @@ pub const INLINE_PACKED_BYTES_MAX: usize = 1024;
 pub enum Form {
     Listpack,
     Intset,
-    /// A hash whose fields expire: the earliest expiry (i64, little endian), then a listpack.
+    /// A hash whose fields may expire: field, value and moment, the earliest first.
     ListpackEx,
 }
 
@@ -102,6 +104,7 @@ pub trait CollectionType: Clone + Sized {
 pub enum Collection {
     List(List),
     Set(Set),
+    Hash(Hash),
 }
 
 /// Evaluates an expression for whichever collection it is.
@@ -110,6 +113,7 @@ macro_rules! each {
         match $collection {
             Collection::List($value) => $result,
             Collection::Set($value) => $result,
+            Collection::Hash($value) => $result,
         }
     };
 }
@@ -154,6 +158,7 @@ impl Collection {
         match value_type {
             Type::List => List::from_inline(form, bytes).wrap(),
             Type::Set => Set::from_inline(form, bytes).wrap(),
+            Type::Hash => Hash::from_inline(form, bytes).wrap(),
             _ => unreachable!("a record's type and form belong together"),
         }
     }
@@ -162,6 +167,7 @@ impl Collection {
         match self {
             Collection::List(list) => ValueRef::List(list.view()),
             Collection::Set(set) => ValueRef::Set(set.view()),
+            Collection::Hash(hash) => ValueRef::Hash(hash.view()),
         }
     }
 }
@@ -172,6 +178,7 @@ pub enum ValueRef<'a> {
     String(StrRef<'a>),
     List(<List as CollectionType>::Ref<'a>),
     Set(<Set as CollectionType>::Ref<'a>),
+    Hash(<Hash as CollectionType>::Ref<'a>),
 }
 
 impl<'a> ValueRef<'a> {
@@ -179,6 +186,7 @@ impl<'a> ValueRef<'a> {
         match value_type {
             Type::List => ValueRef::List(List::of_inline(form, bytes)),
             Type::Set => ValueRef::Set(Set::of_inline(form, bytes)),
+            Type::Hash => ValueRef::Hash(Hash::of_inline(form, bytes)),
             _ => unreachable!("a record's type and form belong together"),
         }
     }
@@ -193,6 +201,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::String(_) => None,
             ValueRef::List(list) => Some(list.encoding_name()),
             ValueRef::Set(set) => Some(set.encoding_name()),
+            ValueRef::Hash(hash) => Some(hash.encoding_name()),
         }
     }
 }

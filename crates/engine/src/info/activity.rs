@@ -78,7 +78,9 @@ pub(super) const STATS: &[Field] = &[
     fixed("sync_full", "Full syncs given to replicas.", "0"),
     fixed("sync_partial_ok", "Partial syncs given.", "0"),
     fixed("sync_partial_err", "Partial syncs refused.", "0"),
-    fixed("expired_subkeys", "Fields of hashes that expired.", "0"),
+    number("expired_subkeys", "Fields of hashes that expired.", |s| {
+        s.total(|w| w.expired_subkeys.get())
+    }),
     number("expired_keys", "Keys that expired.", |s| s.total(|w| w.expired_keys.get())),
     fixed("expired_stale_perc", "Keys estimated due but present; none stay.", "0.00"),
     fixed("expired_time_cap_reached_count", "Expire cycles that ran out of time.", "0"),

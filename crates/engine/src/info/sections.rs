@@ -83,8 +83,8 @@ fn error_stats(seen: &Seen<'_>, out: &mut String) {
 fn keyspace(seen: &Seen<'_>, out: &mut String) {
     for (i, db) in seen.dbs.iter().enumerate().filter(|(_, db)| db.keys > 0) {
         out.push_str(&format!(
-            "db{i}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
-            db.keys, db.expires, db.avg_ttl_ms
+            "db{i}:keys={},expires={},avg_ttl={},subexpiry={}\r\n",
+            db.keys, db.expires, db.avg_ttl_ms, db.subexpires
         ));
     }
 }

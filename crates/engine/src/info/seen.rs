@@ -51,6 +51,8 @@ pub struct ClientsSeen {
 pub struct DbSeen {
     pub keys: u64,
     pub expires: u64,
+    /// Keys with fields that expire.
+    pub subexpires: u64,
     /// An estimate; 0 if no key with an expiry was met.
     pub avg_ttl_ms: u64,
     pub index_bytes: u64,
@@ -151,7 +153,7 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
         if keys == 0 {
             return DbSeen::default();
         }
-        let expires = db.expires() as u64;
+        let (expires, subexpires) = (db.expires() as u64, db.element_expires() as u64);
         let index_bytes = (0..db.shard_count()).map(|s| db.shard(s).table_bytes() as u64).sum();
         let (mut met, mut sum_ms) = (0, 0);
         let draws = if expires == 0 { 0 } else { TTL_DRAWS };
@@ -162,6 +164,6 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
             }
         }
         let avg_ttl_ms = sum_ms.checked_div(met).unwrap_or(0);
-        DbSeen { keys, expires, avg_ttl_ms, index_bytes }
+        DbSeen { keys, expires, subexpires, avg_ttl_ms, index_bytes }
     })
 }

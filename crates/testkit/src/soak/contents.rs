@@ -21,6 +21,8 @@ enum Value {
     List(Vec<Vec<u8>>),
     /// Sorted: order is no property of a set.
     Set(Vec<Vec<u8>>),
+    /// Fields, values and expiries, sorted.
+    Hash(Vec<(Vec<u8>, Vec<u8>, Option<i64>)>),
 }
 
 impl Held {
@@ -33,6 +35,14 @@ impl Held {
                 members.sort();
                 Value::Set(members)
             }
+            ValueRef::Hash(hash) => {
+                let fields = hash.iter();
+                let mut fields: Vec<_> = fields
+                    .map(|field| (field.name.to_vec(), field.value.to_vec(), field.expire_ms))
+                    .collect();
+                fields.sort();
+                Value::Hash(fields)
+            }
         };
         Held { value, expire_ms: record.expire_ms() }
     }
@@ -41,7 +51,7 @@ impl Held {
     pub(super) fn integer(&self) -> Option<i64> {
         match &self.value {
             Value::String(text) => base::number::parse_i64(text),
-            Value::List(_) | Value::Set(_) => None,
+            Value::List(_) | Value::Set(_) | Value::Hash(_) => None,
         }
     }
 }
@@ -55,6 +65,13 @@ impl std::fmt::Debug for Held {
             Value::String(text) => write!(f, "string \"{}\"", text.escape_ascii())?,
             Value::List(elements) => write!(f, "list {:?}", words(elements))?,
             Value::Set(members) => write!(f, "set {:?}", words(members))?,
+            Value::Hash(fields) => {
+                write!(f, "hash")?;
+                for (name, value, expire_ms) in fields {
+                    write!(f, " {}={}", name.escape_ascii(), value.escape_ascii())?;
+                    expire_ms.map_or(Ok(()), |at_ms| write!(f, "@{at_ms}"))?;
+                }
+            }
         }
         match self.expire_ms {
             Some(at_ms) => write!(f, " until {at_ms}"),

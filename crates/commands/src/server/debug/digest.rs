@@ -48,6 +48,17 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
         ValueRef::String(string) => digest.mix(&string.to_vec()),
         ValueRef::List(list) => list.iter().for_each(|element| digest.mix(element)),
         ValueRef::Set(set) => set.iter().for_each(|member| digest.add(member)),
+        ValueRef::Hash(hash) => {
+            for field in hash.iter() {
+                let mut one = Digest::ZERO;
+                one.mix(&field.name.to_vec());
+                one.mix(&field.value.to_vec());
+                if field.expire_ms.is_some() {
+                    one.add(b"!!hexpire!!");
+                }
+                digest.add(&one.0);
+            }
+        }
     }
     if record.has_expire() {
         digest.add(b"!!expire!!");

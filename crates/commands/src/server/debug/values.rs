@@ -2,7 +2,7 @@
 
 use engine::{CmdError, CmdResult, Cx};
 use store::eviction_clock::Usage;
-use store::{Record, StrRef, ValueRef};
+use store::{Record, StrRef, ValueRef, View};
 
 use crate::generic::encoding::encoding_name;
 
@@ -41,6 +41,14 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
         ValueRef::Set(set) => {
             length(set.0.len()) + set.iter().map(|e| text(e.len())).sum::<usize>()
         }
+        ValueRef::Hash(hash) => match hash.packed() {
+            Some((_, pack)) => text(pack.byte_len()),
+            None => {
+                let fields = hash.iter();
+                let sizes = fields.map(|f| text(f.name.text_len()) + text(f.value.text_len()));
+                length(hash.len()) + sizes.sum::<usize>()
+            }
+        },
     }
 }
 
