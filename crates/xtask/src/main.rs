@@ -6,6 +6,7 @@
 //! | `conform` | does Redis's own test suite pass, with one worker and with four? |
 //! | `clients` | do the client libraries people use work with us? |
 //! | `bench`   | what does a command cost in CPU, a key in memory, beside a peer? |
+//! | `differ`  | do random commands get the replies of a real Redis or Valkey? |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
 //! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
 //! | `loom`    | do lock, gate and journal hold in every interleaving? |
@@ -19,6 +20,7 @@ mod bench;
 mod check;
 mod clients;
 mod conform;
+mod differ;
 mod docs;
 mod fuzz;
 mod loom;
@@ -49,6 +51,8 @@ enum Chore {
     Bench(bench::Args),
     /// Write the generated pages, or check that they are fresh.
     Docs(docs::Args),
+    /// Send random commands to our server and to a real one, and compare.
+    Differ(differ::Args),
     /// Attack a parser or structure with random and mutated bytes.
     Fuzz(fuzz::Args),
     /// Run random commands on many workers and compare with a replica.
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Chore::Clients(args) => clients::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Docs(args) => docs::run(&args),
+        Chore::Differ(args) => differ::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::Loom => loom::run(),

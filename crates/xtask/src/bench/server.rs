@@ -63,7 +63,7 @@ impl Server {
         command
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--io-threads", &threads.to_string()])
-            .args(["--maxclients", "2000", "--dir"])
+            .args(["--maxclients", "2000", "--enable-debug-command", "yes", "--dir"])
             .arg(&dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -1,0 +1,248 @@
+//! Whether two replies to the same call say the same.
+//!
+//! Most must be equal. Where the order or the moment is up to the server, [`Shape`] says what is
+//! compared instead; where servers differ on purpose, [`EXPLAINED`] says why.
+
+use resp::value::Value;
+
+use super::Family;
+
+/// What is up to the server in the reply of a command.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Shape {
+    /// Nothing.
+    Exact,
+    /// The order of elements.
+    Unordered,
+    /// The order of pairs, which are flat in RESP2.
+    UnorderedPairs,
+    /// A cursor, and the order of the elements behind it.
+    Scan { pairs: bool },
+    /// Which elements; not how many.
+    Chance,
+    /// When it was asked.
+    Moment,
+    /// Idle times and the inner structure of a stream.
+    StreamInfo,
+    /// The third of each four: an idle time.
+    Pending,
+}
+
+fn shape(call: &[Vec<u8>]) -> Shape {
+    let name = call[0].to_ascii_lowercase();
+    match &name[..] {
+        b"smembers" | b"sinter" | b"sunion" | b"sdiff" | b"keys" | b"hkeys" | b"hvals"
+        | b"spop" => Shape::Unordered,
+        b"hgetall" => Shape::UnorderedPairs,
+        b"scan" | b"sscan" => Shape::Scan { pairs: false },
+        b"hscan" => Shape::Scan { pairs: !has_word(call, b"NOVALUES") },
+        b"zscan" => Shape::Scan { pairs: true },
+        b"srandmember" | b"hrandfield" | b"zrandmember" => Shape::Chance,
+        b"ttl" | b"pttl" | b"expiretime" | b"pexpiretime" | b"httl" | b"hpttl" | b"hexpiretime"
+        | b"hpexpiretime" => Shape::Moment,
+        b"xinfo" => Shape::StreamInfo,
+        b"xpending" => Shape::Pending,
+        _ => Shape::Exact,
+    }
+}
+
+fn has_word(call: &[Vec<u8>], word: &[u8]) -> bool {
+    call.iter().any(|arg| arg.eq_ignore_ascii_case(word))
+}
+
+/// A difference that is meant, and why.
+struct Explained {
+    peer: Option<Family>,
+    /// The command's first word in small letters; `*` for all.
+    command: &'static str,
+    is_it: fn(&[Vec<u8>], &Value, &Value) -> bool,
+}
+
+/// Each with its reason before it.
+const EXPLAINED: &[Explained] = &[
+    // A cursor is what its server makes of it: only 0 means the same everywhere.
+    Explained {
+        peer: None,
+        command: "*",
+        is_it: |call, ours, _| {
+            let cursor = if call[0].eq_ignore_ascii_case(b"SCAN") { 1 } else { 2 };
+            matches!(shape(call), Shape::Scan { .. })
+                && call.get(cursor).is_some_and(|cursor| cursor != b"0")
+                && !ours.is_error()
+        },
+    },
+];
+
+/// Whether the replies agree, or differ only as explained.
+pub(crate) fn agree(family: Family, call: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
+    let name = String::from_utf8_lossy(&call[0]).to_ascii_lowercase();
+    let is_explained = |explained: &Explained| {
+        explained.peer.is_none_or(|peer| peer == family)
+            && (explained.command == "*" || explained.command == name)
+            && (explained.is_it)(call, ours, theirs)
+    };
+    same(shape(call), ours, theirs) || EXPLAINED.iter().any(is_explained)
+}
+
+fn same(shape: Shape, ours: &Value, theirs: &Value) -> bool {
+    if is_equal(ours, theirs) {
+        return true;
+    }
+    match shape {
+        Shape::Exact => false,
+        Shape::Unordered => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) | (Value::Set(a), Value::Set(b)) => {
+                sorted(a, 1) == sorted(b, 1)
+            }
+            _ => false,
+        },
+        Shape::UnorderedPairs => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) => sorted(a, 2) == sorted(b, 2),
+            (Value::Map(a), Value::Map(b)) => sorted_map(a) == sorted_map(b),
+            _ => false,
+        },
+        Shape::Scan { pairs } => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) => match (&a[..], &b[..]) {
+                ([cursor, Value::Array(a)], [same_cursor, Value::Array(b)]) => {
+                    let size = if pairs { 2 } else { 1 };
+                    cursor == same_cursor && sorted(a, size) == sorted(b, size)
+                }
+                _ => false,
+            },
+            _ => false,
+        },
+        Shape::Chance => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) => a.len() == b.len(),
+            _ => !ours.is_error() && std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        },
+        Shape::Moment => close(ours, theirs),
+        Shape::StreamInfo => info_agrees(ours, theirs),
+        Shape::Pending => pending_agrees(ours, theirs),
+    }
+}
+
+/// Equal but for the text of a double that is the same number... which is a difference: clients
+/// see the text. NaN equals NaN.
+fn is_equal(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Double { text: a, .. }, Value::Double { text: b, .. }) => a == b,
+        _ => ours == theirs,
+    }
+}
+
+/// Groups of `size` elements, in an order of their own.
+fn sorted(elements: &[Value], size: usize) -> Vec<String> {
+    let mut groups: Vec<String> = elements.chunks(size).map(|group| format!("{group:?}")).collect();
+    groups.sort();
+    groups
+}
+
+fn sorted_map(pairs: &[(Value, Value)]) -> Vec<String> {
+    let mut pairs: Vec<String> = pairs.iter().map(|pair| format!("{pair:?}")).collect();
+    pairs.sort();
+    pairs
+}
+
+/// Numbers that say how long until or since a moment may differ by the time between the servers.
+fn close(ours: &Value, theirs: &Value) -> bool {
+    const SECONDS: i64 = 5;
+    match (ours, theirs) {
+        (Value::Integer(a), Value::Integer(b)) => {
+            let slack = if a.unsigned_abs() > 3_000_000_000 || b.unsigned_abs() > 3_000_000_000 {
+                SECONDS * 1000
+            } else {
+                // Seconds of the far future are larger; small milliseconds do not occur.
+                SECONDS * 1000 * i64::from(a.unsigned_abs() > 1_000_000)
+            };
+            (a - b).abs() <= slack
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b))
+        }
+        _ => ours == theirs,
+    }
+}
+
+/// Fields of XINFO that depend on the moment or on how a stream is built inside.
+const STREAM_FIELDS: &[&str] = &[
+    "radix-tree-keys",
+    "radix-tree-nodes",
+    "seen-time",
+    "active-time",
+    "idle",
+    "inactive",
+    "delivery-time",
+];
+
+fn info_agrees(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len()
+                && a.iter().zip(b).all(|((field, a), (same_field, b))| {
+                    field == same_field && (is_inner(field) || info_agrees(a, b))
+                })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut is_free = false;
+            a.iter().zip(b).all(|(a, b)| {
+                let agrees = is_free || info_agrees(a, b) || is_moment(a, b);
+                is_free = is_inner(a);
+                agrees
+            })
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn is_inner(field: &Value) -> bool {
+    field.text().is_some_and(|name| STREAM_FIELDS.contains(&&*name))
+}
+
+/// Delivery times in a pending list: unix milliseconds of about now.
+fn is_moment(ours: &Value, theirs: &Value) -> bool {
+    matches!((ours, theirs), (Value::Integer(a), Value::Integer(b))
+        if *a > 1_000_000_000_000 && (a - b).abs() < 60_000)
+}
+
+fn pending_agrees(ours: &Value, theirs: &Value) -> bool {
+    let (Value::Array(a), Value::Array(b)) = (ours, theirs) else { return false };
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, b)| match (a, b) {
+            (Value::Array(a), Value::Array(b)) if a.len() == 4 && b.len() == 4 => {
+                a[..2] == b[..2] && a[3] == b[3]
+            }
+            _ => a == b,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulks(words: &[&str]) -> Value {
+        Value::Array(words.iter().map(|word| Value::Bulk(word.as_bytes().to_vec())).collect())
+    }
+
+    fn call(text: &str) -> Vec<Vec<u8>> {
+        text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn order_counts_unless_it_is_up_to_the_server() {
+        let (ab, ba) = (bulks(&["a", "b"]), bulks(&["b", "a"]));
+        assert!(!agree(Family::Redis, &call("LRANGE l 0 -1"), &ab, &ba));
+        assert!(agree(Family::Redis, &call("SMEMBERS t"), &ab, &ba));
+        assert!(!agree(Family::Redis, &call("HGETALL h"), &ab, &ba));
+        let (one, two) = (bulks(&["a", "1", "b", "2"]), bulks(&["b", "2", "a", "1"]));
+        assert!(agree(Family::Redis, &call("HGETALL h"), &one, &two));
+    }
+
+    #[test]
+    fn moments_may_differ_a_little_and_errors_not() {
+        let ttl = |ms| Value::Integer(ms);
+        assert!(agree(Family::Redis, &call("PTTL s"), &ttl(2_000_000_000), &ttl(1_999_999_000)));
+        assert!(!agree(Family::Redis, &call("PTTL s"), &ttl(-1), &ttl(-2)));
+        let error = Value::Error(b"ERR a".to_vec());
+        assert!(!agree(Family::Redis, &call("SRANDMEMBER t"), &error, &Value::Null));
+    }
+}

@@ -1,0 +1,60 @@
+//! Values go from one server to the other by DUMP and RESTORE, and must arrive as they were.
+//!
+//! At the end of a round both servers hold the same. Each key is dumped on one side and restored
+//! under another name on the other, where it is compared with the value already there: digests and
+//! encodings.
+
+use anyhow::Result;
+use resp::value::Value;
+
+use super::link::Link;
+use super::pair::Pair;
+use super::words::all_keys;
+
+const RESTORED: &str = "restored";
+
+/// How many values were exchanged, and what went wrong, each line beginning with its kind.
+pub(crate) fn exchange(pair: &mut Pair) -> Result<(usize, Vec<String>)> {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for key in all_keys() {
+        let ours = pair.our_link().ask(&["DUMP", &key])?;
+        let theirs = pair.peer_link().ask(&["DUMP", &key])?;
+        if let Value::Bulk(payload) = &ours {
+            count += 1;
+            wrong.extend(arrives("ours at the peer", pair.peer_link(), &key, payload)?);
+        }
+        if let Value::Bulk(payload) = &theirs {
+            count += 1;
+            wrong.extend(arrives("the peer's at ours", pair.our_link(), &key, payload)?);
+        }
+    }
+    Ok((count, wrong))
+}
+
+/// What is wrong with the payload of `key` once it is restored at the other side.
+fn arrives(way: &str, link: &mut Link, key: &str, payload: &[u8]) -> Result<Option<String>> {
+    let restored =
+        link.ask(&[b"RESTORE".as_slice(), RESTORED.as_bytes(), b"0", payload, b"REPLACE"])?;
+    if restored != Value::Simple(b"OK".to_vec()) {
+        return Ok(Some(format!("RESTORE of {way}: {restored:?} for {}", hex(payload))));
+    }
+    for question in [&["OBJECT", "ENCODING"][..], &["DEBUG", "DIGEST-VALUE"], &["TYPE"]] {
+        let before = link.ask(&[question, &[key]].concat())?;
+        let after = link.ask(&[question, &[RESTORED]].concat())?;
+        if before != after {
+            let name = question.join(" ");
+            return Ok(Some(format!(
+                "{name} of {way}: {after:?} for {before:?}, {key} {}",
+                hex(payload)
+            )));
+        }
+    }
+    link.ask(&["DEL", RESTORED])?;
+    Ok(None)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 4000;
+    let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    shown.iter().map(|byte| format!("{byte:02x}")).collect()
+}
