@@ -64,6 +64,11 @@ impl Effects {
         self.silent = silent;
     }
 
+    /// Whether anybody repeats what is noted here.
+    pub fn is_heard(&self) -> bool {
+        !self.silent
+    }
+
     /// Repeat this instead of the request. Called more than once: all of them, in order.
     pub fn propagate(&mut self, args: &[&[u8]]) {
         if self.silent {

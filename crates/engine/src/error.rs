@@ -42,6 +42,9 @@ fixed! {
     DELEX_CONDITION = "ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE";
     DELEX_NOT_STRING = "ERR Key should be of string type if conditions are specified";
     NUMKEYS = "ERR invalid numkeys value or out of range";
+    NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    TOO_MANY_NUMKEYS = "ERR Number of keys can't be greater than number of args";
+    LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     KEY_VALUE_PAIRS = "ERR wrong number of key-value pairs";
     LCS_NOT_STRINGS = "ERR The specified keys must contain string values";
     LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";

@@ -20,13 +20,13 @@
 pub mod hash;
 mod limits;
 mod list;
-mod set;
+pub mod set;
 mod string;
 
 pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
 pub use list::List;
-pub use set::Set;
+pub use set::{Set, SetRef};
 pub use string::BigString;
 
 use crate::record::{StrRef, Type};

@@ -7,12 +7,6 @@
 //! |---|---|---|---|
 //! | string | `int`, `embstr` | `raw` | 44 bytes, or modified in place |
 //! | list | `listpack` | `quicklist` | `list-max-listpack-size` |
-//! | set | `intset`, `listpack` | `hashtable` | `set-max-intset-entries`, `set-max-listpack-*` |
-//!
-//! # Limits
-//!
-//! A name follows from what a list or set holds now. Redis's also follows from what it held once:
-//! a set that lost its last word stays a `listpack` there, and is an `intset` again here.
 
 use config::{Config, id};
 use store::{Record, ValueRef};
@@ -22,7 +16,6 @@ use store::{Record, ValueRef};
 pub fn encoding_name(record: &Record<'_>, config: &Config) -> &'static str {
     match record.value() {
         ValueRef::List(list) => list_encoding(list.iter().map(|e| &**e), config),
-        ValueRef::Set(set) => set_encoding(set.0.len(), set.iter().map(|e| &**e), config),
         _ => record.encoding_name(),
     }
 }
@@ -86,22 +79,6 @@ fn listpack_entry_bytes(element: &[u8]) -> usize {
         }
 }
 
-fn set_encoding<'a>(
-    len: usize,
-    mut members: impl Iterator<Item = &'a [u8]> + Clone,
-    config: &Config,
-) -> &'static str {
-    let at_most = |option| config.int(option).max(0) as usize;
-    let is_integer = |member: &[u8]| base::number::parse_i64(member).is_some();
-    if len <= at_most(id::SET_MAX_INTSET_ENTRIES) && members.clone().all(is_integer) {
-        return "intset";
-    }
-    let value_bytes_max = at_most(id::SET_MAX_LISTPACK_VALUE);
-    let fits = len <= at_most(id::SET_MAX_LISTPACK_ENTRIES)
-        && members.all(|member| member.len() <= value_bytes_max);
-    if fits { "listpack" } else { "hashtable" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,18 +108,6 @@ mod tests {
         assert_eq!(of(i64::MIN), (usize::MAX, 65536));
         assert_eq!(of(0), (1, 8192));
         assert_eq!(of(128), (128, 8192));
-    }
-
-    #[test]
-    fn a_set_is_an_intset_a_listpack_or_a_hashtable() {
-        let encoding =
-            |members: &[&[u8]]| set_encoding(members.len(), members.iter().copied(), &config());
-        assert_eq!(encoding(&[b"1", b"-2"]), "intset");
-        assert_eq!(encoding(&[b"1", b"a"]), "listpack");
-        assert_eq!(encoding(&[b"a", &[b'x'; 65]]), "hashtable");
-        assert_eq!(encoding(&[&b"a"[..]; 129]), "hashtable");
-        assert_eq!(encoding(&[&b"7"[..]; 512]), "intset");
-        assert_eq!(encoding(&[&b"7"[..]; 513]), "hashtable");
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn keys(cx: &mut Cx<'_>) -> CmdResult {
 }
 
 /// Whether a name matches; a lone `*` also the empty name, which the glob itself would not.
-pub(super) fn matcher(pattern: &[u8]) -> impl Fn(&[u8]) -> bool {
+pub(crate) fn matcher(pattern: &[u8]) -> impl Fn(&[u8]) -> bool {
     let all = pattern == b"*";
     move |name| all || glob_match(pattern, name, false)
 }

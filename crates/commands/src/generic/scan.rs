@@ -18,7 +18,7 @@
 //! many steps as COUNT says; a huge COUNT is a KEYS.
 
 use command::declare::{Flag::*, Group, Lock, integer, opt, pattern, text, token};
-use engine::scan_cursor::ScanCursor;
+use engine::scan_cursor::{ElementCursor, ScanCursor};
 use engine::{CmdError, CmdResult, Command, Cx};
 use resp::Reply;
 use store::Type;
@@ -60,7 +60,7 @@ pub const SCAN: Command = Command {
 fn scan(cx: &mut Cx<'_>) -> CmdResult {
     let keyspace = &cx.engine.keyspace;
     let number = parse_cursor(cx.arg(1)).ok_or(CmdError::INVALID_CURSOR)?;
-    let options = Options::parse(cx, 2)?;
+    let options = Options::parse(cx, 2, Walk::Keys)?;
     let matches = matcher(options.pattern);
     let clock = cx.db.expiry_clock();
 
@@ -108,10 +108,44 @@ fn scan(cx: &mut Cx<'_>) -> CmdResult {
     Ok(())
 }
 
-struct Options<'a> {
-    pattern: &'a [u8],
-    count: usize,
+/// Which of the walks: keys, or the elements of one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Walk {
+    Keys,
+    /// SSCAN and ZSCAN.
+    Elements,
+    /// HSCAN.
+    Fields,
+}
+
+/// What follows the cursor of SCAN, HSCAN, SSCAN and ZSCAN.
+pub(crate) struct Options<'a> {
+    pub(crate) pattern: &'a [u8],
+    pub(crate) count: usize,
     kind: Kind,
+    pub(crate) no_values: bool,
+}
+
+/// Walks on over the elements of a large value from a client's cursor, and gives the next one.
+/// `step` takes a position and gives the next one and how many elements it met; it is called until
+/// it has met `count`.
+pub(crate) fn walk_elements(
+    number: u64,
+    count: usize,
+    mut step: impl FnMut(u64) -> (u64, usize),
+) -> u64 {
+    let mut position = ElementCursor::undisguise(number).position();
+    let (mut met, mut steps_left) = (0, count.saturating_mul(STEPS_PER_COUNT));
+    loop {
+        let (next, met_now) = step(position);
+        (position, met) = (next, met + met_now);
+        steps_left = steps_left.saturating_sub(1);
+        if let Some(cursor) = ElementCursor::new(position)
+            && (position == 0 || met >= count || steps_left == 0)
+        {
+            return cursor.disguise();
+        }
+    }
 }
 
 /// TYPE.
@@ -141,8 +175,10 @@ impl Kind {
 }
 
 impl<'a> Options<'a> {
-    fn parse(cx: &Cx<'a>, first: usize) -> Result<Options<'a>, CmdError> {
-        let mut options = Options { pattern: b"*", count: COUNT, kind: Kind::Any };
+    /// The options from an argument on.
+    pub(crate) fn parse(cx: &Cx<'a>, first: usize, walk: Walk) -> Result<Options<'a>, CmdError> {
+        let mut options =
+            Options { pattern: b"*", count: COUNT, kind: Kind::Any, no_values: false };
         let mut i = first;
         while i < cx.argc() {
             let has_value = i + 1 < cx.argc();
@@ -151,10 +187,15 @@ impl<'a> Options<'a> {
                 options.count = if count == 0 { return Err(CmdError::SYNTAX) } else { count };
             } else if has_value && cx.is_word(i, "MATCH") {
                 options.pattern = cx.arg(i + 1);
-            } else if has_value && cx.is_word(i, "TYPE") {
+            } else if has_value && walk == Walk::Keys && cx.is_word(i, "TYPE") {
                 options.kind = Kind::named(cx.arg(i + 1));
             } else if cx.is_word(i, "NOVALUES") {
-                return Err(CmdError::ONLY_HSCAN_NOVALUES);
+                if walk != Walk::Fields {
+                    return Err(CmdError::ONLY_HSCAN_NOVALUES);
+                }
+                options.no_values = true;
+                i += 1;
+                continue;
             } else {
                 return Err(CmdError::SYNTAX);
             }

@@ -1,15 +1,15 @@
 //! SPOP and SRANDMEMBER: members chosen by chance, each with the same.
 
-use std::collections::HashSet;
-
 use base::random::Random;
 use command::declare::Flag::{Fast, ReadOnly, Write};
 use command::declare::KeyFlag::{Access, Delete, RO, RW};
 use command::declare::{Group, integer, key, opt};
 use engine::db::Class;
-use engine::{Absent, CmdError, CmdResult, Command, Cx, Edited};
+use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use store::View;
 use store::value::Set;
+
+use super::write_member;
 
 /// Members in one SREM of those that repeat an SPOP.
 const REPEATED_MAX: usize = 1024;
@@ -44,44 +44,74 @@ fn spop(cx: &mut Cx<'_>) -> CmdResult {
         _ => return Err(CmdError::SYNTAX),
     };
     let key = cx.key(1);
-    let mut random = fork(cx);
-    let popped = cx.db.edit(key, Absent::Skip, |set: &mut Set| -> Vec<Box<[u8]>> {
-        let taken = count.unwrap_or(1).min(set.len());
-        (0..taken)
-            .map(|_| {
-                let index = random.below(set.len() as u64) as usize;
-                set.swap_remove_index(index).expect("the index is below the length")
-            })
-            .collect()
-    })?;
-    let Some(Edited { result: popped, removed: is_empty, .. }) = popped else {
+    let Some(record) = cx.db.look(key) else {
         match count {
             Some(_) => cx.reply.set(0),
             None => cx.reply.null(),
         }
         return Ok(());
     };
-    let taken = popped.len();
+    let set = record.collection::<Set>().ok_or(CmdError::WRONG_TYPE)?;
+    let taken = count.unwrap_or(1).min(set.len());
     if count.is_some() {
         cx.reply.set(taken);
     }
-    popped.iter().for_each(|member| cx.reply.bulk(member));
-    if taken == 0 {
-        return Ok(());
+    if taken == set.len() {
+        set.iter().for_each(|member| write_member(&mut cx.reply, member));
+        take_all(cx, count.is_some())
+    } else {
+        take_some(cx, taken)
     }
-    cx.db.changed(key, Class::Set, "spop", taken as u64);
-    if is_empty && count.is_some() {
+}
+
+/// Removes the key, all of whose members were returned.
+fn take_all(cx: &mut Cx<'_>, is_counted: bool) -> CmdResult {
+    let key = cx.key(1);
+    let set = cx.db.held_collection::<Set>(key).expect("it was just looked up");
+    let len = set.len();
+    if is_counted {
         let delete: &[u8] = if cx.db.displaces_lazily() { b"UNLINK" } else { b"DEL" };
         cx.propagate(&[delete, key.bytes]);
     } else {
-        for members in popped.chunks(REPEATED_MAX) {
-            let mut srem: Vec<&[u8]> = vec![b"SREM", key.bytes];
-            srem.extend(members.iter().map(|member| &**member));
-            cx.propagate(&srem);
-        }
+        let only = set.iter().next().map_or(Vec::new(), |member| member.to_vec());
+        cx.propagate(&[b"SREM", key.bytes, &only]);
     }
-    if is_empty {
-        cx.db.notify(Class::Generic, "del", key);
+    cx.db.changed(key, Class::Set, "spop", len as u64);
+    let lazy = cx.db.displaces_lazily();
+    cx.db.delete(key, lazy);
+    cx.db.notify(Class::Generic, "del", key);
+    Ok(())
+}
+
+/// Takes some members, but not all, and returns them.
+fn take_some(cx: &mut Cx<'_>, count: usize) -> CmdResult {
+    if count == 0 {
+        return Ok(());
+    }
+    let key = cx.key(1);
+    let limits = cx.db.limits();
+    let mut random = fork(cx);
+    let is_repeated = cx.db.effects.is_heard();
+    let mut popped: Vec<Vec<u8>> = Vec::new();
+    let reply = &mut cx.reply;
+    cx.db.edit(key, Absent::Skip, |set: &mut Set| {
+        set.pop(
+            count,
+            &limits,
+            || random.next_u64(),
+            |member| {
+                write_member(reply, member);
+                if is_repeated {
+                    popped.push(member.to_vec());
+                }
+            },
+        );
+    })?;
+    cx.db.changed(key, Class::Set, "spop", count as u64);
+    for members in popped.chunks(REPEATED_MAX) {
+        let mut srem: Vec<&[u8]> = vec![b"SREM", key.bytes];
+        srem.extend(members.iter().map(|member| &**member));
+        cx.propagate(&srem);
     }
     Ok(())
 }
@@ -125,39 +155,21 @@ fn srandmember(cx: &mut Cx<'_>) -> CmdResult {
         }
         return Ok(());
     };
-    let len = View::len(&set);
-    let mut any = || random.below(len as u64) as usize;
+    let mut next = || random.next_u64();
     match count {
-        None => cx.reply.bulk(&set[any()]),
+        None => write_member(&mut cx.reply, set.random(next)),
         Some(count @ ..0) => {
             let count = count.unsigned_abs() as usize;
             cx.reply.array(count);
-            (0..count).for_each(|_| cx.reply.bulk(&set[any()]));
-        }
-        Some(count) if count as usize >= len => {
-            cx.reply.array(len);
-            set.iter().for_each(|member| cx.reply.bulk(member));
+            (0..count).for_each(|_| write_member(&mut cx.reply, set.random(&mut next)));
         }
         Some(count) => {
-            cx.reply.array(count as usize);
-            let chosen = choose(&mut random, count as usize, len);
-            chosen.into_iter().for_each(|index| cx.reply.bulk(&set[index]));
+            let count = (count as usize).min(set.len());
+            cx.reply.array(count);
+            set.sample(count, next, |member| write_member(&mut cx.reply, member));
         }
     }
     Ok(())
-}
-
-/// `count` different numbers below `n`, each choice as likely as any other (Floyd's algorithm;
-/// Bentley, "A sample of brilliance", CACM 1987).
-fn choose(random: &mut Random, count: usize, n: usize) -> HashSet<usize> {
-    let mut chosen = HashSet::with_capacity(count);
-    for last in n - count..n {
-        let any = random.below(last as u64 + 1) as usize;
-        if !chosen.insert(any) {
-            chosen.insert(last);
-        }
-    }
-    chosen
 }
 
 /// A generator to use while the database is borrowed.

@@ -1,12 +1,17 @@
-//! SCARD, SISMEMBER and SMEMBERS.
+//! SCARD, SISMEMBER, SMISMEMBER, SMEMBERS and SSCAN.
 
 use command::declare::Flag::{Fast, ReadOnly};
 use command::declare::KeyFlag::{Access, RO};
-use command::declare::{Group, key, text};
-use engine::{CmdResult, Command, Cx};
-
+use command::declare::{Group, integer, key, many, opt, pattern, text, token};
+use engine::{CmdError, CmdResult, Command, Cx};
+use resp::Reply;
 use store::View;
 use store::value::Set;
+use structures::listpack::TextBuffer;
+
+use super::write_member;
+use crate::generic::keys::matcher;
+use crate::generic::scan::{Options, Walk, parse_cursor, walk_elements};
 
 pub(super) const SCARD: Command = Command {
     name: "SCARD",
@@ -27,7 +32,7 @@ pub(super) const SCARD: Command = Command {
 
 fn scard(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
-    let len = cx.db.collection::<Set>(key)?.map_or(0, |set| View::len(&set));
+    let len = cx.db.collection::<Set>(key)?.map_or(0, |set| set.len());
     cx.reply.integer(len as i64);
     Ok(())
 }
@@ -56,6 +61,36 @@ fn sismember(cx: &mut Cx<'_>) -> CmdResult {
     Ok(())
 }
 
+pub(super) const SMISMEMBER: Command = Command {
+    name: "SMISMEMBER",
+    group: Group::Set,
+    since: "6.2.0",
+    summary: "Tells of each of several members whether a set has it.",
+    complexity: "O(N) in the members asked for",
+    flags: &[ReadOnly, Fast],
+    args: &[key("key", &[RO, Access]), many(text("member"))],
+    examples: &[
+        ("SADD fruits apple pear", "(integer) 2"),
+        ("SMISMEMBER fruits apple plum", "1) (integer) 1\n2) (integer) 0"),
+        ("SMISMEMBER none apple", "1) (integer) 0"),
+        ("SMISMEMBER fruits", "(error) ERR wrong number of arguments for 'smismember' command"),
+    ],
+    ..Command::base(smismember)
+};
+
+fn smismember(cx: &mut Cx<'_>) -> CmdResult {
+    let key = cx.key(1);
+    let members = cx.args.from_index(2);
+    let set = cx.db.collection::<Set>(key)?;
+    cx.reply.array(members.len());
+    let mut say = |is_member| cx.reply.integer(i64::from(is_member));
+    match set {
+        Some(set) => set.contains_each(members.iter(), say),
+        None => members.iter().for_each(|_| say(false)),
+    }
+    Ok(())
+}
+
 pub(super) const SMEMBERS: Command = Command {
     name: "SMEMBERS",
     group: Group::Set,
@@ -80,7 +115,62 @@ fn smembers(cx: &mut Cx<'_>) -> CmdResult {
         cx.reply.set(0);
         return Ok(());
     };
-    cx.reply.set(View::len(&set));
-    set.iter().for_each(|member| cx.reply.bulk(member));
+    cx.reply.set(set.len());
+    set.iter().for_each(|member| write_member(&mut cx.reply, member));
+    Ok(())
+}
+
+pub(super) const SSCAN: Command = Command {
+    name: "SSCAN",
+    group: Group::Set,
+    since: "2.8.0",
+    summary: "Walks over the members of a set, some in each call.",
+    complexity: "O(COUNT) for a call, O(N) for a walk over N members",
+    flags: &[ReadOnly],
+    args: &[
+        key("key", &[RO, Access]),
+        integer("cursor"),
+        opt(token("MATCH", pattern("pattern"))),
+        opt(token("COUNT", integer("count"))),
+    ],
+    tips: &["nondeterministic_output"],
+    examples: &[
+        ("SADD fruits apple pear", "(integer) 2"),
+        ("SSCAN fruits 0 MATCH a*", "1) \"0\"\n2) 1) \"apple\""),
+        ("SSCAN none 0", "1) \"0\"\n2) (empty array)"),
+        ("SSCAN fruits here", "(error) ERR invalid cursor"),
+        ("SSCAN fruits 0 COUNT 0", "(error) ERR syntax error"),
+    ],
+    ..Command::base(sscan)
+};
+
+fn sscan(cx: &mut Cx<'_>) -> CmdResult {
+    let number = parse_cursor(cx.arg(2)).ok_or(CmdError::INVALID_CURSOR)?;
+    let key = cx.key(1);
+    // Redis looks at the options only once there is something to walk over.
+    if cx.db.collection::<Set>(key)?.is_none() {
+        cx.reply.array(2);
+        cx.reply.bulk(b"0");
+        cx.reply.array(0);
+        return Ok(());
+    }
+    let options = Options::parse(cx, 3, Walk::Elements)?;
+    let matches = matcher(options.pattern);
+    let set = cx.db.held_collection::<Set>(key).expect("it was just looked up");
+    let mut members = Vec::new();
+    let mut members_reply = Reply::new(&mut members, cx.reply.protocol());
+    let mut returned = 0;
+    let cursor = walk_elements(number, options.count, |position| {
+        set.scan(position, |member| {
+            if matches(member.text(&mut TextBuffer::new())) {
+                write_member(&mut members_reply, member);
+                returned += 1;
+            }
+        })
+    });
+    cx.reply.array(2);
+    cx.reply.bulk_fmt(format_args!("{cursor}"));
+    cx.reply.array(returned);
+    cx.reply.raw(&members);
     Ok(())
 }

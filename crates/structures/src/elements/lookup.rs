@@ -28,10 +28,10 @@ impl<P: Parts> Elements<P> {
 
     /// Looks each member up and hands it with its element, if it is there, to `f`, in order, until
     /// `f` says false. False if it did.
-    pub fn find_each<'m>(
-        &self,
+    pub fn find_each<'a, 'm>(
+        &'a self,
         members: impl IntoIterator<Item = &'m [u8]>,
-        mut f: impl FnMut(&'m [u8], Option<Element<'_, P>>) -> bool,
+        mut f: impl FnMut(&'m [u8], Option<Element<'a, P>>) -> bool,
     ) -> bool {
         let key = process_key();
         let mut members = members.into_iter();

@@ -54,7 +54,7 @@ pub use lookup::Iter;
 pub use record::{Element, Fields, Members, Parts, Scored};
 
 use crate::hash::process_key;
-use crate::table::{Due, Entries, Entry, HAS_TTL, Reclaim, Slot, Table};
+use crate::table::{Due, Entries, Entry, HAS_TTL, Reclaim, Slot, Table, TableStats};
 use memory::{IN_HEAP, Memory, same_class};
 use record::NewRecord;
 use std::marker::PhantomData;
@@ -132,6 +132,11 @@ impl<P: Parts> Elements<P> {
     /// Bytes of table and records, without `Elements` itself.
     pub fn bytes(&self) -> usize {
         self.table.bytes() + self.memory.bytes()
+    }
+
+    /// What the table looks like inside, counted in O(N).
+    pub fn table_stats(&self) -> TableStats {
+        self.table.stats()
     }
 
     #[inline]
@@ -260,7 +265,7 @@ impl<P: Parts> Elements<P> {
     /// Hands the elements at the cursor, about a dozen, to `f`. Begins at 0; returns the next
     /// cursor, 0 when all were handed over. An element that is there throughout is handed over
     /// exactly once, whatever happens between calls.
-    pub fn scan(&self, cursor: u64, mut f: impl FnMut(Element<'_, P>)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut f: impl FnMut(Element<'a, P>)) -> u64 {
         self.table.scan(cursor, &Records::<P>::ALL, |entry, _| f(element(entry)))
     }
 

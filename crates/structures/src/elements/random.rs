@@ -12,13 +12,27 @@ impl<P: Parts> Elements<P> {
         self.table.random(next_u64).map(element)
     }
 
+    /// Removes one element, each with the same chance; `f` sees it before it goes. None when empty.
+    pub fn pop_random<R>(
+        &mut self,
+        next_u64: impl FnMut() -> u64,
+        f: impl FnOnce(Element<'_, P>) -> R,
+    ) -> Option<R> {
+        let entry = self.table.random(next_u64)?;
+        let element = element::<P>(entry);
+        let result = f(element);
+        let slot = self.table.find(element.hash(), |other| other == entry);
+        self.remove(slot.expect("what was drawn is in the table"));
+        Some(result)
+    }
+
     /// `count` different elements, or all if there are fewer; each such choice has the same chance.
     /// In no promised order.
-    pub fn sample(
-        &self,
+    pub fn sample<'a>(
+        &'a self,
         count: usize,
         mut next_u64: impl FnMut() -> u64,
-        mut f: impl FnMut(Element<'_, P>),
+        mut f: impl FnMut(Element<'a, P>),
     ) {
         let len = self.len();
         if count >= len {

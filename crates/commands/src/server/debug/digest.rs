@@ -47,7 +47,7 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
     match record.value() {
         ValueRef::String(string) => digest.mix(&string.to_vec()),
         ValueRef::List(list) => list.iter().for_each(|element| digest.mix(element)),
-        ValueRef::Set(set) => set.iter().for_each(|member| digest.add(member)),
+        ValueRef::Set(set) => set.iter().for_each(|member| digest.add(&member.to_vec())),
         ValueRef::Hash(hash) => {
             for field in hash.iter() {
                 let mut one = Digest::ZERO;

@@ -2,6 +2,7 @@
 
 use engine::{CmdError, CmdResult, Cx};
 use store::eviction_clock::Usage;
+use store::value::SetRef;
 use store::{Record, StrRef, ValueRef, View};
 
 use crate::generic::encoding::encoding_name;
@@ -39,7 +40,7 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
             length(list.0.len()) + list.iter().map(|e| text(e.len())).sum::<usize>()
         }
         ValueRef::Set(set) => {
-            length(set.0.len()) + set.iter().map(|e| text(e.len())).sum::<usize>()
+            length(set.len()) + set.iter().map(|e| text(e.text_len())).sum::<usize>()
         }
         ValueRef::Hash(hash) => match hash.packed() {
             Some((_, pack)) => text(pack.byte_len()),
@@ -106,11 +107,11 @@ pub(super) fn htstats(cx: &mut Cx<'_>) -> CmdResult {
 pub(super) fn htstats_key(cx: &mut Cx<'_>) -> CmdResult {
     let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
     match record.value() {
-        ValueRef::Set(set) => {
+        ValueRef::Set(SetRef::Table(table)) => {
+            let stats = table.table_stats();
             let text = format!(
                 "Hash table 0 stats (main hash table):\n table size: {}\n number of elements: {}\n",
-                set.capacity(),
-                set.0.len()
+                stats.slots, stats.entries,
             );
             cx.reply.verbatim(b"txt", text.as_bytes());
             Ok(())
