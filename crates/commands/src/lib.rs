@@ -9,6 +9,7 @@ pub mod command_docs;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod hyperloglog;
 pub mod list;
 pub mod server;
 pub mod set;
@@ -25,6 +26,7 @@ pub fn all() -> &'static [&'static [Command]] {
         generic::COMMANDS,
         string::COMMANDS,
         bitmap::COMMANDS,
+        hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
         transactions::COMMANDS,

@@ -488,6 +488,12 @@ impl<'a> Db<'a> {
         self.notify(class, event, key);
     }
 
+    /// Notes a change that no event tells of.
+    pub fn changed_silently(&mut self, key: Key<'_>, dirty: u64) {
+        self.effects.dirty += dirty;
+        self.part(key.hash).touch_watched(key);
+    }
+
     /// Tells of an event that changed a key: those who watch it. (There are no other listeners
     /// before there is Pub/Sub.)
     #[inline]

@@ -72,6 +72,11 @@ fixed! {
     ONLY_HSCAN_NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
     NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    NOT_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    CORRUPT_HLL = "INVALIDOBJ Corrupted HLL object detected";
+    HLL_NO_KEY = "ERR The specified key does not exist";
+    HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
+    NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
@@ -170,6 +175,10 @@ impl CmdError {
         CmdError::text(format!(
             "ERR BITOP {operation} must be called with at least two source keys."
         ))
+    }
+
+    pub fn unknown_pfdebug(subcommand: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unknown PFDEBUG subcommand '{}'", Shown(subcommand, 128)))
     }
 
     pub fn hello_option(option: &[u8]) -> CmdError {

@@ -17,6 +17,7 @@ pub struct Settings {
     lfu_decay_minutes: AtomicU32,
     bulk_bytes_max: AtomicUsize,
     query_buffer_bytes_max: AtomicUsize,
+    hll_sparse_bytes_max: AtomicUsize,
     pub hz: AtomicU32,
     pub clients_max: AtomicUsize,
     pub idle_timeout_s: AtomicI64,
@@ -84,6 +85,8 @@ impl Settings {
         self.bulk_bytes_max.store(config.int(id::PROTO_MAX_BULK_LEN) as usize, Relaxed);
         let query_bytes = config.int(id::CLIENT_QUERY_BUFFER_LIMIT) as usize;
         self.query_buffer_bytes_max.store(query_bytes, Relaxed);
+        let sparse_bytes = config.int(id::HLL_SPARSE_MAX_BYTES) as usize;
+        self.hll_sparse_bytes_max.store(sparse_bytes, Relaxed);
         self.hz.store(config.int(id::HZ) as u32, Relaxed);
         self.clients_max.store(config.int(id::MAXCLIENTS) as usize, Relaxed);
         self.idle_timeout_s.store(config.int(id::TIMEOUT), Relaxed);
@@ -132,6 +135,10 @@ impl Settings {
 
     pub fn bulk_bytes_max(&self) -> usize {
         self.bulk_bytes_max.load(Relaxed)
+    }
+
+    pub fn hll_sparse_bytes_max(&self) -> usize {
+        self.hll_sparse_bytes_max.load(Relaxed)
     }
 
     pub fn query_buffer_bytes_max(&self) -> usize {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::ptr::NonNull;
 use std::time::Duration;
+use structures::hyperloglog::{DENSE_BYTES, Hll, HllRef, Place, Registers, write_dense};
 use structures::{Entries, Entry, HashKey, Heap, Peek, Reclaim, Table, pages};
 
 /// Entries are records of 16 bytes in one array: key and hash.
@@ -51,6 +52,9 @@ fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let scale = if is_bench { 1 } else { 1_000 };
     let key = HashKey::from_seed(*b"a seed for bench");
+    if std::env::args().any(|arg| arg == "hyperloglog") {
+        return hyperloglog(500);
+    }
     if std::env::args().any(|arg| arg == "memory") {
         return memory(&key, 250_000 / scale);
     }
@@ -61,6 +65,7 @@ fn main() {
     growth(&key, 10_000_000 / scale);
     memory(&key, 250_000 / scale);
     heap(1_000_000 / scale);
+    hyperloglog(500 / scale.min(100));
 }
 
 fn print(what: &str, count: usize, took: Duration) {
@@ -216,4 +221,39 @@ fn heap(count: usize) {
     let start = Instant::now();
     drop(black_box(records));
     print("global allocator: free", count, start.elapsed());
+}
+
+/// A hundred HyperLogLogs, small and large, merged and counted as PFMERGE and PFCOUNT do.
+fn hyperloglog(rounds: usize) {
+    for elements in [200, 1_500, 100_000] {
+        let start = Instant::now();
+        let sources: Vec<Vec<u8>> = (0..100u64).map(|i| filled(i << 32, elements)).collect();
+        print(&format!("hyperloglog of {elements}: add"), 100 * elements as usize, start.elapsed());
+        let hlls: Vec<_> = sources.iter().map(|b| HllRef::of(b).expect("it is one")).collect();
+        let (mut dense, mut sum) = (vec![0; DENSE_BYTES], 0);
+        let start = Instant::now();
+        for _ in 0..rounds {
+            let mut registers = Registers::new();
+            match hlls[0].runs() {
+                None => registers.merge_dense(&hlls),
+                Some(_) => hlls.iter().for_each(|hll| registers.merge(*hll).expect("in order")),
+            }
+            write_dense(&mut dense, &registers);
+        }
+        print(&format!("hyperloglog of {elements}: merge 100"), rounds, start.elapsed());
+        let start = Instant::now();
+        for _ in 0..rounds {
+            sum += hlls.iter().map(|hll| hll.cardinality().expect("in order")).sum::<u64>();
+        }
+        print(&format!("hyperloglog of {elements}: count"), 100 * rounds, start.elapsed());
+        black_box(sum);
+    }
+}
+
+fn filled(seed: u64, elements: u64) -> Vec<u8> {
+    let mut hll = Hll::empty(3000);
+    for i in 0..elements {
+        hll.raise(Place::of(&(seed + i).to_le_bytes())).expect("in order");
+    }
+    hll.into_bytes()
 }

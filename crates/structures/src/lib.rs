@@ -12,6 +12,7 @@ pub mod btree;
 pub mod elements;
 pub mod hash;
 pub mod heap;
+pub mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 mod mapping;

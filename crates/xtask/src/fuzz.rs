@@ -92,6 +92,15 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        name: "hyperloglog",
+        attack: structures::hyperloglog::fuzz_hyperloglog,
+        seeds: &[
+            b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff",
+            b"HYLL\x01\0\0\0\x03\0\0\0\0\0\0\0`\xf3\x80P\xb1\x84K\xfb\x80BZ",
+            b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x3f\x81\x83\x87\x3e\x00\xff\x7f\x70",
+        ],
+    },
+    Target {
         // Skew of the hashes, then two bytes for each operation: what to do, to which key.
         name: "table",
         attack: structures::table::fuzz_table,
