@@ -5,6 +5,7 @@
 //! they are large. [`elements`] makes large sets, hashes and sorted sets of all three. [`btree`] is
 //! for what has an order of its own. Small collections are packed into one buffer ([`packed`]):
 //! [`listpack`] and [`intset`].
+//! [`hyperloglog`] stands alone: a way to read a string.
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 

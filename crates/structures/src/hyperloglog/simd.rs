@@ -123,11 +123,9 @@ mod avx2 {
             // SAFETY: as above.
             unsafe { _mm256_storeu_si256(to, max) };
         }
-        for register in STEPS * STEP..REGISTERS {
-            for source in sources {
-                let rank = dense::get(&source[HEADER_BYTES..], register);
-                into[register] = into[register].max(rank);
-            }
+        for (register, rank) in into.iter_mut().enumerate().skip(STEPS * STEP) {
+            let ranks = sources.iter().map(|source| dense::get(&source[HEADER_BYTES..], register));
+            *rank = ranks.fold(*rank, u8::max);
         }
     }
 
@@ -164,8 +162,8 @@ mod avx2 {
                 _mm_storeu_si128(to.add(12).cast(), _mm256_extracti128_si256::<1>(x));
             }
         }
-        for register in STEPS * STEP..REGISTERS {
-            dense::set(into, register, registers[register]);
+        for (register, rank) in registers.iter().enumerate().skip(STEPS * STEP) {
+            dense::set(into, register, *rank);
         }
     }
 }
