@@ -59,6 +59,8 @@ pub struct Entry<H: 'static> {
     /// Bits of [`crate::declare::Category::bit`].
     pub categories: u64,
     pub lock: Lock,
+    /// It needs nothing but the shards of its keys, and never waits.
+    pub is_straight: bool,
 }
 
 /// A key of a call: its index in argv, and what the command does with it.
@@ -373,6 +375,7 @@ fn add<H>(
         legacy_range,
         flags: flag_bits(decl.flags) | if movable { Flag::MovableKeys.bit() } else { 0 },
         categories: categories(decl),
+        is_straight: lock(decl, &specs) == Lock::Keys && !decl.flags.contains(&Flag::Blocking),
         lock: lock(decl, &specs),
         specs: specs.into(),
     });

@@ -48,6 +48,8 @@ pub enum Stop {
     Turn,
     /// The request at `consumed` waits for a shard; the worker will be woken when it is free.
     Parked,
+    /// The client waits for a key: see `Client::blocked`.
+    Blocked,
     /// The client is to be closed: see `Client::closing`.
     Closing,
 }
@@ -213,6 +215,10 @@ impl Runner {
             }
             if client.closing != Closing::No {
                 early = Some((request.end, Stop::Closing));
+                break;
+            }
+            if client.blocked.is_some() {
+                early = Some((request.end, Stop::Blocked));
                 break;
             }
             i += 1;

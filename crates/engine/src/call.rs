@@ -1,7 +1,8 @@
 //! One command: refusals, locks, handler, effects.
 //!
 //! ```text
-//!   refuse? ──► queue in MULTI? ──► locks or gate ──► handler ──► journal ──► unlock ──► count
+//!   refuse? ──► queue in MULTI? ──► locks or gate ──► handler ──► journal ──► serve who waits
+//!                                                               ──► unlock ──► count
 //! ```
 //!
 //! # Invariants
@@ -11,13 +12,14 @@
 //! (2) A command that answers an error has left the data set as it was; its half-written reply is
 //!     taken back.
 
-use command::declare::Lock;
+use command::declare::{Flag, Lock};
 use command::table::Entry;
 use resp::{Args, Reply};
 use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
 
 use crate::batch::{Plan, Runner};
+use crate::blocked;
 use crate::client::{Client, Closing, ReplyMode};
 use crate::cx::{Cx, Handler, KeyHashes};
 use crate::db::Db;
@@ -72,11 +74,18 @@ impl Runner {
         }
         let hashes = plan.hashes(hashes);
         let keyspace = &engine.keyspace;
-        let ran = match entry.lock {
+        let mut lock = entry.lock;
+        let mut keys = Access::Nothing;
+        if lock == Lock::Keys {
+            match engine.lock_keys(hashes.hashes, self.worker) {
+                None => return Ran::Parked,
+                Some(access) if access.has_strays() && entry.has(Flag::Write) => lock = Lock::World,
+                Some(access) => keys = access,
+            }
+        }
+        let ran = match lock {
             Lock::Keys => {
-                let Some(access) = engine.lock_keys(hashes.hashes, self.worker) else {
-                    return Ran::Parked;
-                };
+                let access = keys;
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
             }
             Lock::Local => {
@@ -152,9 +161,18 @@ impl Runner {
             entry,
             worker,
             hashes,
+            ready: None,
+            may_block: true,
+            wait: None,
         };
         run_handler(&mut cx);
         finish_effects(engine, &mut cx, db, raw);
+        if let Some(wait) = cx.wait.take() {
+            blocked::register(&mut cx, wait);
+        }
+        if !cx.db.effects.ready.is_empty() {
+            blocked::serve_ready(&mut cx);
+        }
         let Cx { db: Db { access, .. }, world, .. } = cx;
         drop(access);
         drop(world);
@@ -299,6 +317,9 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
             entry,
             worker: cx.worker,
             hashes: KeyHashes::default(),
+            ready: None,
+            may_block: false,
+            wait: None,
         };
         run_handler(&mut nested);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use journal::Reader;
 use resp::{Pending, Protocol};
 
+use crate::blocked::Blocked;
 use crate::clients::ClientIndex;
 use crate::multi::{Multi, Watch};
 use crate::output::Output;
@@ -99,6 +100,8 @@ pub struct Client {
     pub output: Output,
     /// When the output first exceeded its soft limit.
     pub output_over_since_ms: Option<i64>,
+    /// What it waits for; its further requests wait meanwhile.
+    pub blocked: Option<Arc<Blocked>>,
     /// Its place in the journal, if it asked with SYNC for every change from now on.
     pub follows: Option<Box<Reader>>,
     pub input_bytes: u64,
@@ -135,6 +138,7 @@ impl Client {
             pending: Default::default(),
             output: Output::default(),
             output_over_since_ms: None,
+            blocked: None,
             follows: None,
             input_bytes: 0,
             output_bytes: 0,

@@ -5,6 +5,7 @@ use resp::{Args, Reply};
 use store::value::BigString;
 use store::{Key, NewValue, OwnedValue, World};
 
+use crate::blocked::Wait;
 use crate::client::Client;
 use crate::db::Db;
 use crate::engine::Engine;
@@ -30,6 +31,11 @@ pub struct Cx<'a> {
     pub entry: &'a Entry<Handler>,
     pub worker: usize,
     pub(crate) hashes: KeyHashes<'a>,
+    /// The key because of which a command that waited runs again: see [`crate::blocked`].
+    pub(crate) ready: Option<&'a [u8]>,
+    pub(crate) may_block: bool,
+    /// Set by a command that found nothing and waits.
+    pub(crate) wait: Option<Wait>,
 }
 
 /// Hashes of the keys in argv that were computed before the command ran.
@@ -92,6 +98,33 @@ impl<'a> Cx<'a> {
     /// The argument as an integer.
     pub fn int(&self, index: usize) -> Result<i64, CmdError> {
         base::number::parse_i64(self.args.at(index)).ok_or(CmdError::NOT_INTEGER)
+    }
+
+    /// The argument as a moment to wait until, given as seconds from now; none is for ever.
+    pub fn deadline(&self, index: usize) -> Result<Option<i64>, CmdError> {
+        let seconds = base::number::parse_f64(self.args.at(index));
+        let ms = seconds.ok_or(CmdError::TIMEOUT_NOT_FLOAT)? * 1000.0;
+        if ms < 0.0 {
+            return Err(CmdError::TIMEOUT_NEGATIVE);
+        }
+        self.deadline_in(ms.ceil())
+    }
+
+    /// The argument as a moment to wait until, given as milliseconds from now; none is for ever.
+    pub fn deadline_ms(&self, index: usize) -> Result<Option<i64>, CmdError> {
+        let ms =
+            base::number::parse_i64(self.args.at(index)).ok_or(CmdError::TIMEOUT_NOT_INTEGER)?;
+        if ms < 0 {
+            return Err(CmdError::TIMEOUT_NEGATIVE);
+        }
+        self.deadline_in(ms as f64)
+    }
+
+    fn deadline_in(&self, ms: f64) -> Result<Option<i64>, CmdError> {
+        if ms > (i64::MAX - self.now_ms()) as f64 {
+            return Err(CmdError::TIMEOUT_OUT_OF_RANGE);
+        }
+        Ok((ms > 0.0).then(|| self.now_ms().saturating_add(ms as i64)))
     }
 
     /// Whether the argument is this word, in any case.

@@ -491,15 +491,46 @@ impl<'a> Db<'a> {
     /// Notes a change that no event tells of.
     pub fn changed_silently(&mut self, key: Key<'_>, dirty: u64) {
         self.effects.dirty += dirty;
-        self.part(key.hash).touch_watched(key);
+        self.touched(key);
     }
 
-    /// Tells of an event that changed a key: those who watch it. (There are no other listeners
-    /// before there is Pub/Sub.)
+    /// Tells of an event that changed a key. (Nobody but [`Db::touched`] listens before there is
+    /// Pub/Sub.)
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: Key<'_>) {
         let _ = (class, event);
-        self.part(key.hash).touch_watched(key);
+        self.touched(key);
+    }
+
+    /// Tells those who watch a key, and those who wait for it, that it has changed.
+    #[inline]
+    fn touched(&mut self, key: Key<'_>) {
+        let part = self.part(key.hash);
+        part.touch_watched(key);
+        if !part.waiting.is_empty() && part.waiting.has(key.bytes) {
+            self.effects.ready(self.index, key.bytes);
+        }
+    }
+
+    /// Puts a wait behind those that wait for the key; `is_stray` if it needs other shards too.
+    pub(crate) fn wait_for(&mut self, key: Key<'_>, wait: u64, is_stray: bool) {
+        self.part(key.hash).waiting.add(key.bytes, wait);
+        if is_stray {
+            let shard = self.keyspace.shard_of(key.hash);
+            self.access.shard(shard).strays += 1;
+        }
+    }
+
+    /// The wait for the key that came after `passed` others.
+    pub(crate) fn waiting_for(&mut self, key: &[u8], passed: usize) -> Option<u64> {
+        let key = self.keyspace.key(key);
+        self.part(key.hash).waiting.nth(key.bytes, passed)
+    }
+
+    /// A wait for the key is over.
+    pub(crate) fn stop_waiting(&mut self, key: &[u8], wait: u64) {
+        let key = self.keyspace.key(key);
+        self.part(key.hash).waiting.remove(key.bytes, wait);
     }
 
     /// WATCH: from now on a change of the key raises the flag. True if it has expired already.
@@ -596,6 +627,10 @@ impl<'a> Db<'a> {
             a.touch_all_watched(Some(b));
             b.touch_all_watched(Some(a));
             a.swap(b);
+            for (index, part) in [(low, &*a), (high, &*b)] {
+                // Whatever is here now is news to those who wait.
+                part.waiting.keys().for_each(|key| self.effects.ready(index, key));
+            }
         }
     }
 

@@ -14,6 +14,8 @@
 //! (3) Each command in `commands` runs in the database it happened in: MOVE, COPY and a SELECT
 //!     inside EXEC leave commands of several databases, with SELECT between them.
 
+use std::collections::VecDeque;
+
 use resp::encode::write_request;
 
 /// Collected while a command runs.
@@ -26,6 +28,8 @@ pub struct Effects {
     pub(crate) commands: Vec<Vec<u8>>,
     /// The database before the first of `commands`, and the one they leave selected.
     pub(crate) dbs: (usize, usize),
+    /// Changed keys that somebody waits for, with their databases, in order.
+    pub(crate) ready: VecDeque<(usize, Box<[u8]>)>,
     /// Nobody listens: nothing needs to be encoded.
     pub(crate) silent: bool,
 }
@@ -129,10 +133,20 @@ impl Effects {
         }
     }
 
+    /// Somebody waits for a key that has changed.
+    pub(crate) fn ready(&mut self, db: usize, key: &[u8]) {
+        if !self.ready.iter().any(|(other_db, other)| *other_db == db && **other == *key) {
+            self.ready.push_back((db, key.into()));
+        }
+    }
+
     /// Whether anything was noted since `begin`.
     #[inline]
     pub(crate) fn is_touched(&self) -> bool {
-        self.dirty != 0 || !self.commands.is_empty() || self.instead != Instead::Verbatim
+        self.dirty != 0
+            || !self.commands.is_empty()
+            || self.instead != Instead::Verbatim
+            || !self.ready.is_empty()
     }
 
     /// Whether the only thing to repeat is the request as it came.

@@ -7,6 +7,7 @@
 //!     journal    the stream of changes           clients  one table for each worker
 //!     config     the options as text             settings the options commands look at
 //!     stats      counters for each worker        lazyfree the background thread
+//!     waits      clients that wait for keys
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -21,6 +22,7 @@ use store::keyspace::Wake;
 use store::lazyfree::LazyFree;
 use store::{Gate, Keyspace, PerWorker, Seat};
 
+use crate::blocked::Waits;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::cx::Handler;
@@ -85,6 +87,7 @@ pub struct Engine {
     pub gate: Gate,
     pub journal: Journal,
     pub lazyfree: LazyFree,
+    pub waits: Waits,
     pub clients: PerWorker<Clients>,
     pub stats: Box<[CachePadded<WorkerStats>]>,
     pub errors: ErrorStats,
@@ -169,6 +172,7 @@ impl Engine {
             gate,
             journal: Journal::new(workers, backlog),
             lazyfree: LazyFree::start(),
+            waits: Waits::new(workers),
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
             settings,

@@ -8,6 +8,7 @@
 
 pub mod auth;
 pub mod batch;
+pub mod blocked;
 pub mod call;
 pub mod client;
 pub mod clients;

@@ -14,7 +14,6 @@
 //!     and frees its own.
 //! (3) Time is measured over commands of the same name in a row and shared among them.
 
-use command::declare::Lock;
 use command::table::CommandId;
 use resp::{Batch, Reply};
 use store::access::Busy;
@@ -22,6 +21,7 @@ use store::eviction_clock::Usage;
 use store::{Access, Inside};
 
 use crate::batch::{Plan, Runner, TURN_REPLY_BYTES_MAX};
+use crate::blocked;
 use crate::call::{Ran, finish_effects, run_handler};
 use crate::client::Client;
 use crate::cx::{Cx, KeyHashes};
@@ -82,6 +82,9 @@ impl Runner {
             entry: engine.table.get(first),
             worker,
             hashes: KeyHashes::default(),
+            ready: None,
+            may_block: false,
+            wait: None,
         };
         let mut timer = Timer { id: first, calls: 0, since: self.last_ticks };
         let mut ran = Ran::Done;
@@ -90,7 +93,7 @@ impl Runner {
             let Some(id) = plan.id else { break };
             let entry = engine.table.get(id);
             cx.args = batch.args(at, input);
-            if entry.lock != Lock::Keys
+            if !entry.is_straight
                 || !entry.arity_allows(cx.args.len())
                 || inside.is_wanted()
                 || cx.reply.len() > TURN_REPLY_BYTES_MAX
@@ -101,6 +104,7 @@ impl Runner {
             cx.hashes = plan.hashes(hashes);
             if is_shared {
                 match engine.lock_keys(cx.hashes.hashes, worker) {
+                    Some(access) if access.has_strays() => break,
                     Some(access) => cx.db.access = access,
                     None => {
                         ran = Ran::Parked;
@@ -117,6 +121,9 @@ impl Runner {
                 let request = batch.request(at);
                 let raw = (!request.inline).then(|| &input[request.start..request.end]);
                 finish_effects(engine, &mut cx, db, raw);
+                if !cx.db.effects.ready.is_empty() {
+                    blocked::serve_ready(&mut cx);
+                }
                 cx.db.effects.begin(silent, db);
             }
             if is_shared {

@@ -18,13 +18,14 @@
 //! (3) A client's unread input begins at its first unfinished request.
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
-//! [`feed`] (connections that follow the journal), [`limits`] (what a client may cost).
+//! [`feed`] (connections that follow the journal), [`waits`] (clients that wait for a key), [`limits`] (what a client may cost).
 
 mod feed;
 mod limits;
 mod serve;
+mod waits;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -69,6 +70,8 @@ pub(crate) struct Worker {
     /// Connections that follow the journal.
     followers: Vec<ClientIndex>,
     feed_unfinished: bool,
+    /// When clients have waited long enough, by moment and wait.
+    deadlines: BTreeMap<(i64, u64), ClientIndex>,
     receive: Box<[u8]>,
     out: Vec<u8>,
     expire: ExpireWalk,
@@ -103,6 +106,7 @@ impl Worker {
             parked: Vec::new(),
             followers: Vec::new(),
             feed_unfinished: false,
+            deadlines: BTreeMap::new(),
             receive: vec![0; RECEIVE_BYTES].into(),
             out: Vec::new(),
             expire: ExpireWalk::default(),
@@ -125,6 +129,7 @@ impl Worker {
                 self.on_event(&mut inside, event);
             }
             self.run_queue(&mut inside);
+            self.time_out(&mut inside);
             self.feed(&mut inside);
             self.cron(&mut inside);
             drop(inside);
@@ -138,7 +143,14 @@ impl Worker {
             return Duration::ZERO;
         }
         let now_us = base::clock::monotonic_us();
-        Duration::from_micros(self.next_cron_us.saturating_sub(now_us))
+        let until_cron = Duration::from_micros(self.next_cron_us.saturating_sub(now_us));
+        match self.deadlines.first_key_value() {
+            None => until_cron,
+            Some(((deadline_ms, _), _)) => {
+                let left_ms = (deadline_ms - base::clock::unix_ms()).max(0) as u64;
+                until_cron.min(Duration::from_millis(left_ms))
+            }
+        }
     }
 
     fn on_event(&mut self, inside: &mut Inside<'_>, event: Event) {
@@ -211,6 +223,7 @@ impl Worker {
             signals::obey(self.engine);
         }
         self.queue.extend(self.parked.drain(..));
+        self.take_served(inside);
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
             let engine = self.engine;
@@ -264,7 +277,9 @@ impl Worker {
         let Some(conn) = self.conns.get_mut(index).and_then(Option::take) else { return };
         // Closing the descriptor would remove it too; this also covers one that was duplicated.
         let _ = self.driver.remove(conn.fd.as_fd());
-        self.engine.clients.mine(inside).remove(conn.client);
+        if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
+            self.abandon_wait(&mut client);
+        }
         self.engine.forget_client();
     }
 

@@ -6,6 +6,7 @@
 //!   Many(shards)      MSET, RENAME, … in ascending order
 //!   Each              SCAN, DBSIZE: any shard, one at a time
 //!   World             the gate is closed: any shard, all of them if need be
+//!   Lent              what another command holds, for one that runs within it
 //! ```
 //!
 //! A command asks for the part of the database where a key lives and gets it, or we have a bug: it
@@ -24,6 +25,33 @@ pub enum Access<'k> {
     Each(&'k Keyspace, Option<ShardGuard<'k>>),
     /// Holds the shards it has touched so far. Only built while the gate is closed.
     World(&'k Keyspace, Vec<Option<ShardGuard<'k>>>),
+    Lent(&'k mut (dyn Held + 'k)),
+}
+
+/// Shards that somebody holds, whatever the lifetime of what they are part of.
+pub trait Held {
+    fn shard(&mut self, index: usize) -> &mut ShardData;
+    fn held(&self, index: usize) -> Option<&ShardData>;
+    fn is_world(&self) -> bool;
+    fn is_visiting(&self) -> bool;
+}
+
+impl Held for Access<'_> {
+    fn shard(&mut self, index: usize) -> &mut ShardData {
+        Access::shard(self, index)
+    }
+
+    fn held(&self, index: usize) -> Option<&ShardData> {
+        Access::held(self, index)
+    }
+
+    fn is_world(&self) -> bool {
+        Access::is_world(self)
+    }
+
+    fn is_visiting(&self) -> bool {
+        Access::is_visiting(self)
+    }
 }
 
 /// The shard that was busy, after everything else was given back.
@@ -91,6 +119,7 @@ impl<'k> Access<'k> {
             Access::World(keyspace, held) => {
                 held[index].get_or_insert_with(|| keyspace.lock(index))
             }
+            Access::Lent(held) => held.shard(index),
             Access::Nothing => panic!("a command touches only keys it declared"),
         }
     }
@@ -112,24 +141,52 @@ impl<'k> Access<'k> {
 
     /// As `db`, only to be looked at, and with others at once; none unless its shard is held.
     pub fn held_db(&self, keyspace: &Keyspace, db: usize, hash: u64) -> Option<&DbShard> {
-        let index = keyspace.shard_of(hash);
+        Some(&self.held(keyspace.shard_of(hash))?.dbs[db])
+    }
+
+    /// The shard of that index, if it is held.
+    fn held(&self, index: usize) -> Option<&ShardData> {
         let guard = match self {
             Access::Nothing => None,
             Access::One(guard) => Some(guard),
             Access::Many(guards) => guards.iter().find(|guard| guard.index() == index),
             Access::Each(_, held) => held.as_ref(),
             Access::World(_, held) => held[index].as_ref(),
+            Access::Lent(held) => return held.held(index),
         };
-        Some(&guard.filter(|guard| guard.index() == index)?.dbs[db])
+        guard.filter(|guard| guard.index() == index).map(|guard| &**guard)
+    }
+
+    /// The same, for a command that runs within the one that holds this.
+    pub fn lend(&mut self) -> Access<'_> {
+        Access::Lent(self)
+    }
+
+    /// Whether somebody waits in these shards for more than they hold.
+    #[inline]
+    pub fn has_strays(&self) -> bool {
+        match self {
+            Access::One(guard) => guard.strays > 0,
+            Access::Many(guards) => guards.iter().any(|guard| guard.strays > 0),
+            Access::Nothing | Access::Each(..) | Access::World(..) | Access::Lent(..) => false,
+        }
     }
 
     /// Whether every shard may be touched at once.
     pub fn is_world(&self) -> bool {
-        matches!(self, Access::World(..))
+        match self {
+            Access::World(..) => true,
+            Access::Lent(held) => held.is_world(),
+            _ => false,
+        }
     }
 
     /// Whether shards are given back before the command ends.
     pub fn is_visiting(&self) -> bool {
-        matches!(self, Access::Each(..))
+        match self {
+            Access::Each(..) => true,
+            Access::Lent(held) => held.is_visiting(),
+            _ => false,
+        }
     }
 }

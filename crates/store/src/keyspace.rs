@@ -68,7 +68,7 @@ impl Keyspace {
             CachePadded::new(Shard {
                 lock: ShardLock::new(),
                 peeks,
-                data: UnsafeCell::new(ShardData { dbs }),
+                data: UnsafeCell::new(ShardData { dbs, strays: 0 }),
             })
         };
         let shards = (0..count).map(|_| shard()).collect();

@@ -28,6 +28,7 @@ use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, Tab
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
+use crate::waiting::Waiting;
 use crate::watch::Watched;
 
 pub use expiry::{Gone, Purged};
@@ -83,6 +84,8 @@ pub struct DbShard {
     /// Whom WATCH wants told of changes.
     pub watched: Watched,
     expiring: Expiring,
+    /// Who waits for a key to change.
+    pub waiting: Waiting,
 }
 
 struct Keys<'a>(&'a HashKey);
@@ -143,6 +146,7 @@ impl DbShard {
             scratch: Vec::new(),
             watched: Watched::default(),
             expiring: Expiring::default(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -590,11 +594,13 @@ impl DbShard {
         }
     }
 
-    /// Exchanges the contents of two databases; each keeps its own peek and who watches it.
+    /// Exchanges the contents of two databases; each keeps its own peek, and who watches
+    /// and waits.
     pub fn swap(&mut self, other: &mut DbShard) {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.peek, &mut other.peek);
         std::mem::swap(&mut self.watched, &mut other.watched);
+        std::mem::swap(&mut self.waiting, &mut other.waiting);
         self.publish();
         other.publish();
     }
@@ -659,6 +665,9 @@ fn same_class(a: usize, b: usize) -> bool {
 /// What a shard's lock protects.
 pub struct ShardData {
     pub dbs: Box<[DbShard]>,
+    /// Waits for keys of this shard that need other shards when they are served: while there are
+    /// any, writes here run in the world.
+    pub strays: usize,
 }
 
 impl ShardData {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use config::Config;
 use engine::batch::Runner;
+use engine::blocked::Served;
 use engine::engine::{Host, Shutdown};
 use engine::{Client, Engine};
 use resp::Value;
@@ -72,6 +73,8 @@ pub struct TestServer {
     pub host: Arc<TestHost>,
     pub seats: Vec<Seat>,
     runners: Vec<Runner>,
+    /// Replies of commands that waited and that nobody has asked for.
+    served: Vec<Served>,
 }
 
 /// A client of a [`TestServer`], on one of its workers.
@@ -92,7 +95,7 @@ impl TestServer {
         let now_ms = base::clock::unix_ms();
         let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
         let runners = (0..workers).map(|i| Runner::new(&engine, i)).collect();
-        TestServer { engine: Arc::new(engine), host, seats, runners }
+        TestServer { engine: Arc::new(engine), host, seats, runners, served: Vec::new() }
     }
 
     /// Made for being fed a stream of effects, in which nothing expires by the clock.
@@ -131,6 +134,26 @@ impl TestServer {
         drop(inside);
         self.engine.journal.wake_readers();
         out
+    }
+
+    /// Runs a blocking command that has to wait.
+    pub fn block(&mut self, session: &mut Session, line: &str) {
+        let mut request = line.as_bytes().to_vec();
+        request.extend_from_slice(b"\r\n");
+        let out = self.feed(session, &request);
+        assert!(out.is_empty() && session.client.blocked.is_some(), "{line} does not wait");
+    }
+
+    /// The reply to a command that waited; none if it still waits.
+    pub fn served(&mut self, session: &mut Session) -> Option<Value> {
+        self.served.extend(self.engine.waits.take_served(session.worker));
+        let wait = session.client.blocked.as_ref()?.id;
+        let at = self.served.iter().position(|served| served.wait == wait)?;
+        let reply = self.served.swap_remove(at).reply;
+        let blocked = session.client.blocked.take()?;
+        self.engine.forget_wait(&blocked);
+        let (value, _) = resp::decode(&reply).expect("replies are RESP").expect("it is whole");
+        Some(value)
     }
 
     /// Runs a command given as its words.

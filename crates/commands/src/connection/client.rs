@@ -5,6 +5,7 @@
 //!   switches   REPLY NO-EVICT NO-TOUCH CAPA …       what the caller wants done differently
 //!   list       LIST                                 a line for each client ─┬─ filter  which ones
 //!   kill       KILL                                 closes clients ─────────┘  line    the line
+//!   unblock    UNBLOCK                              ends a wait
 //! ```
 
 mod filter;
@@ -13,6 +14,7 @@ mod line;
 mod list;
 pub(super) mod names;
 mod switches;
+mod unblock;
 
 use command::declare::*;
 use engine::Command;
@@ -41,6 +43,7 @@ pub(super) const CLIENT: Command = Command {
         switches::REPLY,
         names::SETINFO,
         names::SETNAME,
+        unblock::UNBLOCK,
     ],
     examples: &[
         ("CLIENT", "(error) ERR wrong number of arguments for 'client' command"),

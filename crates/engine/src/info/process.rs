@@ -62,13 +62,17 @@ pub(super) const CLIENTS: &[Field] = &[
     number("client_recent_max_output_buffer", "Longest pending output now, in bytes.", |s| {
         s.clients.output_bytes_max
     }),
-    fixed("blocked_clients", "Clients that wait in a blocking command.", "0"),
+    number("blocked_clients", "Clients that wait in a blocking command.", |s| {
+        s.engine.waits.len() as u64
+    }),
     fixed("tracking_clients", "Clients that track keys.", "0"),
     fixed("pubsub_clients", "Clients that subscribed to something.", "0"),
     fixed("watching_clients", "Clients that watch keys.", "0"),
     fixed("clients_in_timeout_table", "Blocked clients with a timeout.", "0"),
     fixed("total_watched_keys", "Keys that someone watches.", "0"),
-    fixed("total_blocking_keys", "Keys that someone waits for.", "0"),
+    number("total_blocking_keys", "Keys that someone waits for.", |s| {
+        s.dbs.iter().map(|db| db.waited_keys).sum()
+    }),
     fixed("total_blocking_keys_on_nokey", "Keys whose waiters want their deletion told.", "0"),
     fixed("paused_reason", "Why clients are paused.", "none"),
     fixed("paused_actions", "What paused clients may not do.", "none"),

@@ -56,6 +56,8 @@ pub struct DbSeen {
     /// An estimate; 0 if no key with an expiry was met.
     pub avg_ttl_ms: u64,
     pub index_bytes: u64,
+    /// Keys that someone waits for.
+    pub waited_keys: u64,
 }
 
 impl<'a> Seen<'a> {
@@ -150,8 +152,9 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
 fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
     cx.db.within(db, |db| {
         let keys = db.len() as u64;
+        let waited_keys = (0..db.shard_count()).map(|s| db.shard(s).waiting.len() as u64).sum();
         if keys == 0 {
-            return DbSeen::default();
+            return DbSeen { waited_keys, ..DbSeen::default() };
         }
         let (expires, subexpires) = (db.expires() as u64, db.element_expires() as u64);
         let index_bytes = (0..db.shard_count()).map(|s| db.shard(s).table_bytes() as u64).sum();
@@ -164,6 +167,6 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
             }
         }
         let avg_ttl_ms = sum_ms.checked_div(met).unwrap_or(0);
-        DbSeen { keys, expires, subexpires, avg_ttl_ms, index_bytes }
+        DbSeen { keys, expires, subexpires, avg_ttl_ms, index_bytes, waited_keys }
     })
 }

@@ -114,7 +114,11 @@ impl Worker {
         let engine = &self.engine;
         let Some(client) = engine.clients.mine(inside).get(index) else { return false };
         let idle_ms = now_ms - client.active_ms;
-        if timeout_ms > 0 && idle_ms > timeout_ms && client.follows.is_none() {
+        if timeout_ms > 0
+            && idle_ms > timeout_ms
+            && client.follows.is_none()
+            && client.blocked.is_none()
+        {
             engine.host.log('-', "Closing idle client");
             return true;
         }

@@ -69,7 +69,9 @@ impl Worker {
             conn.read_more(&mut client.input)
         };
         match moved {
-            Moved::End if !client.output.is_empty() => self.end_input(inside, index, client),
+            Moved::End if !client.output.is_empty() && client.blocked.is_none() => {
+                self.end_input(inside, index, client)
+            }
             Moved::End | Moved::Closed => {
                 engine.clients.mine(inside).put_back(index, client);
                 self.close(inside, index);
@@ -80,7 +82,17 @@ impl Worker {
                 stats.reads.add(1);
                 stats.net_input_bytes.add(n as u64);
                 client.input_bytes += n as u64;
-                if client.closing != Closing::No {
+                if client.blocked.is_some() {
+                    // It runs when the client waits no more.
+                    if client.input.is_empty() {
+                        client.input.extend_from_slice(&self.receive[..n]);
+                    }
+                    let is_lost = self.exceeds_query_limit(&client);
+                    engine.clients.mine(inside).put_back(index, client);
+                    if is_lost {
+                        self.close(inside, index);
+                    }
+                } else if client.closing != Closing::No {
                     // What comes after QUIT or a protocol error is not looked at.
                     client.input = Vec::new();
                     engine.clients.mine(inside).put_back(index, client);
@@ -176,6 +188,7 @@ impl Worker {
             }
         }
         self.begin_feed(index, &client);
+        self.begin_wait(index, &client);
         let is_lost = self.send_out(index, &mut client)
             || self.exceeds_query_limit(&client)
             || self.exceeds_output_limit(&mut client);
@@ -255,6 +268,10 @@ impl Worker {
             }
             let engine = self.engine;
             let Some(client) = engine.clients.mine(inside).take(index) else { continue };
+            if client.blocked.is_some() {
+                engine.clients.mine(inside).put_back(index, client);
+                continue;
+            }
             self.run_kept(inside, index, client);
             if let Some(Some(conn)) = self.conns.get(index)
                 && !conn.is_queued
@@ -270,7 +287,7 @@ impl Worker {
 fn make_room(input: &mut Vec<u8>, arrived: usize, stop: Stop) {
     let needs = match stop {
         Stop::Drained { needs } => needs.min(arrived.saturating_mul(RESERVE_FACTOR)),
-        Stop::Turn | Stop::Parked | Stop::Closing => 0,
+        Stop::Turn | Stop::Parked | Stop::Blocked | Stop::Closing => 0,
     };
     let wanted = needs.max(arrived);
     let room = input.capacity() - arrived.min(input.capacity());

@@ -110,6 +110,7 @@ impl<'a> Viewer<'a> {
 /// The letters of the client's state; `N` if there are none.
 pub(super) fn flags(client: &Client) -> String {
     let states = [
+        (client.blocked.is_some(), 'b'),
         (client.follows.is_some(), 'S'),
         (client.multi.is_some(), 'x'),
         (client.watch.as_ref().is_some_and(|watch| watch.has_changed()), 'd'),

@@ -1,0 +1,334 @@
+//! Clients that wait: BLPOP and its like, from the handler that finds nothing to the reply.
+//!
+//! ```text
+//!   owner's worker                             whoever changes the key, its locks held
+//!   ─────────────                              ───────────────────────────────────────
+//!   handler: nothing there ─► Cx::block
+//!   register: wait in every key's shard
+//!        ·   (its further requests wait)       Db::notify: somebody waits ─► effects.ready
+//!        ·                                     after the command, its journal entry written:
+//!        ·                                     serve: runs the waiting command again, for this key
+//!   take_served ◄──────── reply ◄───────────── it replied? over. Else it goes on waiting.
+//!   finish: out of the other shards, reply, next request
+//! ```
+//!
+//! A waiting command is served in the very hold of the locks that made its key ready, so nobody
+//! can come between and take what it waits for; clients are served in the order in which they
+//! came. The command runs again as it is, with a client made up for it, and sees only the key that
+//! is ready ([`crate::Cx::considers`]). What serving changes may make further keys ready; they
+//! are served before the locks are given back.
+//!
+//! # Invariants
+//!
+//! (1) A wait ends once: whoever turns its state from waiting to over replies. While it is being
+//!     served nobody else may end it, and serving never waits for anything.
+//! (2) A wait that needs more than the shard of the key it waits for (BLMOVE's destination) is
+//!     counted in that shard as a stray. A write that finds strays runs in the world instead, so
+//!     whoever serves holds all that serving touches.
+//!
+//! # Limits
+//!
+//! A key that expires unseen makes nobody ready.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use command::table::CommandId;
+use resp::{ArgBuf, Protocol, Reply};
+use store::World;
+
+use crate::call::{finish_effects, run_handler};
+use crate::client::Client;
+use crate::clients::ClientIndex;
+use crate::cx::{Cx, KeyHashes};
+use crate::db::Db;
+use crate::engine::Engine;
+
+const WAITING: u8 = 0;
+const SERVING: u8 = 1;
+const OVER: u8 = 2;
+
+/// What a handler asked for with [`Cx::block`].
+pub(crate) struct Wait {
+    /// Arguments that are keys.
+    keys: Range<usize>,
+    deadline_ms: Option<i64>,
+}
+
+/// One client's wait.
+pub struct Blocked {
+    pub id: u64,
+    /// Unix milliseconds; none: for ever.
+    pub deadline_ms: Option<i64>,
+    state: AtomicU8,
+    command: CommandId,
+    args: ArgBuf,
+    keys: Vec<Box<[u8]>>,
+    is_stray: bool,
+    db: usize,
+    protocol: Protocol,
+    no_touch: bool,
+    client_id: u64,
+    client: Option<ClientIndex>,
+    worker: usize,
+}
+
+impl Blocked {
+    fn change(&self, from: u8, to: u8) -> Result<u8, u8> {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+    }
+
+    /// Reserves it for being served; false if it is over.
+    fn claim(&self) -> bool {
+        loop {
+            match self.change(WAITING, SERVING) {
+                Ok(_) => return true,
+                Err(OVER) => return false,
+                // Another worker serves it for another key; it holds all it needs and is done soon.
+                Err(_) => std::hint::spin_loop(),
+            }
+        }
+    }
+
+    fn release(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+    }
+
+    /// Ends it without serving it; false if it is over already.
+    pub fn end(&self) -> bool {
+        let claimed = self.claim();
+        if claimed {
+            self.release(OVER);
+        }
+        claimed
+    }
+}
+
+/// A reply on its way to the worker whose client waits for it.
+pub struct Served {
+    pub client: Option<ClientIndex>,
+    pub wait: u64,
+    pub reply: Vec<u8>,
+}
+
+/// All waits.
+pub struct Waits {
+    next: AtomicU64,
+    by_id: Mutex<HashMap<u64, Arc<Blocked>>>,
+    /// For each worker.
+    served: Box<[Mutex<Vec<Served>>]>,
+}
+
+impl Waits {
+    pub(crate) fn new(workers: usize) -> Waits {
+        Waits {
+            next: AtomicU64::new(1),
+            by_id: Mutex::default(),
+            served: (0..workers).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn by_id(&self) -> MutexGuard<'_, HashMap<u64, Arc<Blocked>>> {
+        self.by_id.lock().expect("nobody panics holding the waits")
+    }
+
+    /// Clients that wait.
+    pub fn len(&self) -> usize {
+        self.by_id().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Replies for clients of this worker.
+    pub fn take_served(&self, worker: usize) -> Vec<Served> {
+        std::mem::take(&mut *self.served[worker].lock().expect("nobody panics delivering"))
+    }
+}
+
+impl Engine {
+    /// Sends a wait's reply to the worker that has the client.
+    fn deliver(&self, blocked: &Blocked, reply: Vec<u8>) {
+        let served = Served { client: blocked.client, wait: blocked.id, reply };
+        let letters = &self.waits.served[blocked.worker];
+        letters.lock().expect("nobody panics delivering").push(served);
+        self.host.wake(blocked.worker);
+    }
+
+    /// CLIENT UNBLOCK: ends a wait with an error, or as if its time had come. False if it is over
+    /// already.
+    pub fn unblock(&self, blocked: &Blocked, error: Option<&[u8]>) -> bool {
+        if !blocked.end() {
+            return false;
+        }
+        let mut reply = Vec::new();
+        match error {
+            Some(error) => Reply::new(&mut reply, blocked.protocol).error(error),
+            None => Reply::new(&mut reply, blocked.protocol).null_array(),
+        }
+        self.deliver(blocked, reply);
+        true
+    }
+
+    /// What a client is told whose time has come.
+    pub fn timeout_reply(&self, client: &Client, out: &mut Vec<u8>) {
+        Reply::new(out, client.protocol).null_array();
+    }
+
+    /// Forgets a wait that is over, in every shard. To be called by its client's worker, which
+    /// holds no shard.
+    pub fn forget_wait(&self, blocked: &Blocked) {
+        for key in &blocked.keys {
+            let key = self.keyspace.key(key);
+            let mut shard = self.keyspace.lock(self.keyspace.shard_of(key.hash));
+            shard.dbs[blocked.db].waiting.remove(key.bytes, blocked.id);
+            if blocked.is_stray {
+                shard.strays -= 1;
+            }
+        }
+        self.waits.by_id().remove(&blocked.id);
+    }
+}
+
+impl Cx<'_> {
+    /// Whether a command that waits for keys shall look at this one now: all of them at first,
+    /// only the one that is ready when it is served.
+    pub fn considers(&self, key: &[u8]) -> bool {
+        self.ready.is_none_or(|ready| ready == key)
+    }
+
+    /// Whether this is a command that waited and runs again because a key is ready.
+    pub fn is_served(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// There is nothing yet: the command shall run again when one of the keys among the arguments
+    /// `keys` has changed, until the deadline. Inside a transaction there is no waiting, and the
+    /// reply is that of a command whose time has come.
+    pub fn block(&mut self, keys: Range<usize>, deadline_ms: Option<i64>) {
+        if self.may_block {
+            self.wait = Some(Wait { keys, deadline_ms });
+        } else {
+            self.reply.null_array();
+        }
+    }
+}
+
+/// Lets the client of a command that found nothing wait. The locks of its keys are held.
+pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait) {
+    let engine = cx.engine;
+    let waited = wait.keys;
+    let mut keys: Vec<Box<[u8]>> = Vec::with_capacity(waited.len());
+    for index in waited.clone() {
+        let key = cx.arg(index);
+        if !keys.iter().any(|other| **other == *key) {
+            keys.push(key.into());
+        }
+    }
+    // (2): what is served takes from the key that is ready, and may put elsewhere.
+    let shard_of = |key: &[u8]| engine.keyspace.shard_of(engine.keyspace.key(key).hash);
+    let mut is_stray = false;
+    cx.entry.for_each_key(
+        cx.args.len(),
+        |i| cx.args.at(i),
+        |index| {
+            let elsewhere = shard_of(cx.args.at(index));
+            is_stray |= !waited.contains(&index) && keys.iter().any(|k| shard_of(k) != elsewhere);
+        },
+    );
+    let blocked = Arc::new(Blocked {
+        id: engine.waits.next.fetch_add(1, Ordering::Relaxed),
+        deadline_ms: wait.deadline_ms,
+        state: AtomicU8::new(WAITING),
+        command: cx.entry.id,
+        args: ArgBuf::from(cx.args),
+        keys,
+        is_stray,
+        db: cx.db.index,
+        protocol: cx.client.protocol,
+        no_touch: cx.client.no_touch,
+        client_id: cx.client.id,
+        client: cx.client.index,
+        worker: cx.worker,
+    });
+    engine.waits.by_id().insert(blocked.id, blocked.clone());
+    for key in &blocked.keys {
+        let key = cx.db.key(key);
+        cx.db.wait_for(key, blocked.id, is_stray);
+    }
+    cx.client.blocked = Some(blocked);
+}
+
+/// Serves those who wait for keys that the command has changed, in the order in which the keys
+/// became ready and the clients came.
+pub(crate) fn serve_ready(cx: &mut Cx<'_>) {
+    let mut ready = std::mem::take(&mut cx.db.effects.ready);
+    while let Some((db, key)) = ready.pop_front() {
+        let mut passed = 0;
+        while let Some(id) = cx.db.within(db, |db| db.waiting_for(&key, passed)) {
+            let blocked = cx.engine.waits.by_id().get(&id).cloned();
+            let Some(blocked) = blocked.filter(|blocked| blocked.claim()) else {
+                cx.db.within(db, |db| db.stop_waiting(&key, id));
+                continue;
+            };
+            match serve(cx, &blocked, &key) {
+                Some(reply) => {
+                    cx.db.within(db, |db| db.stop_waiting(&key, id));
+                    blocked.release(OVER);
+                    cx.engine.deliver(&blocked, reply);
+                }
+                None => {
+                    blocked.release(WAITING);
+                    passed += 1;
+                }
+            }
+            ready.append(&mut cx.db.effects.ready);
+        }
+    }
+}
+
+/// Runs a waiting command again for a key that is ready. Its reply; none if it goes on waiting.
+fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
+    let engine = cx.engine;
+    let mut reply = Vec::new();
+    let mut client = Client::new(blocked.client_id, cx.now_ms());
+    client.db = blocked.db;
+    client.protocol = blocked.protocol;
+    client.worker = blocked.worker;
+    let silent = cx.db.effects.silent;
+    cx.db.effects.begin(silent, blocked.db);
+    let mut served = Cx {
+        args: blocked.args.as_args(),
+        db: Db {
+            access: cx.db.access.lend(),
+            engine,
+            keyspace: &engine.keyspace,
+            stats: cx.db.stats,
+            effects: &mut *cx.db.effects,
+            random: &mut *cx.db.random,
+            index: blocked.db,
+            usage: cx.db.usage,
+            no_touch: blocked.no_touch,
+            replays: cx.db.replays,
+            worker: cx.worker,
+        },
+        reply: Reply::new(&mut reply, blocked.protocol),
+        client: &mut client,
+        engine,
+        world: cx.world.as_mut().map(World::lend),
+        entry: engine.table.get(blocked.command),
+        worker: cx.worker,
+        hashes: KeyHashes::default(),
+        ready: Some(key),
+        may_block: true,
+        wait: None,
+    };
+    run_handler(&mut served);
+    let still_waits = served.wait.is_some();
+    finish_effects(engine, &mut served, blocked.db, None);
+    drop(served);
+    (!still_waits).then_some(reply)
+}

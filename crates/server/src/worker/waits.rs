@@ -1,0 +1,113 @@
+//! Clients that wait for a key: replies that others made for them, and time that runs out.
+//!
+//! What waiting is, and who ends it, is the engine's (`engine/src/blocked.rs`). The worker keeps
+//! the moments at which its own clients have waited long enough, and reads on meanwhile, so that it
+//! notices when one goes away.
+
+use std::sync::Arc;
+
+use engine::blocked::Blocked;
+use engine::client::{Client, Closing, ReplyMode};
+use engine::clients::ClientIndex;
+use store::Inside;
+
+use super::Worker;
+
+impl Worker {
+    /// Notes until when the client waits, if it does.
+    pub(super) fn begin_wait(&mut self, index: ClientIndex, client: &Client) {
+        if let Some(blocked) = &client.blocked
+            && let Some(deadline_ms) = blocked.deadline_ms
+        {
+            self.deadlines.insert((deadline_ms, blocked.id), index);
+        }
+    }
+
+    /// Hands over the replies that others made for our waiting clients.
+    pub(super) fn take_served(&mut self, inside: &mut Inside<'_>) {
+        for served in self.engine.waits.take_served(self.index) {
+            let Some(index) = served.client else { continue };
+            self.end_wait(inside, index, served.wait, |_| served.reply);
+        }
+    }
+
+    /// Ends the waits whose time has come. Milliseconds until the next one's.
+    pub(super) fn time_out(&mut self, inside: &mut Inside<'_>) {
+        if self.deadlines.is_empty() {
+            return;
+        }
+        let now_ms = base::clock::unix_ms();
+        while let Some(entry) = self.deadlines.first_entry()
+            && entry.key().0 <= now_ms
+        {
+            let ((_, wait), index) = entry.remove_entry();
+            let engine = self.engine;
+            let blocked = engine.clients.mine(inside).get(index).and_then(|c| c.blocked.clone());
+            // Else it is over, and what ended it is on its way.
+            if blocked.is_some_and(|blocked| blocked.id == wait && blocked.end()) {
+                self.end_wait(inside, index, wait, |client| {
+                    let mut reply = Vec::new();
+                    engine.timeout_reply(client, &mut reply);
+                    reply
+                });
+            }
+        }
+    }
+
+    fn end_wait(
+        &mut self,
+        inside: &mut Inside<'_>,
+        index: ClientIndex,
+        wait: u64,
+        reply: impl FnOnce(&Client) -> Vec<u8>,
+    ) {
+        let engine = self.engine;
+        let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
+        let Some(blocked) = client.blocked.take_if(|blocked| blocked.id == wait) else {
+            engine.clients.mine(inside).put_back(index, client);
+            return;
+        };
+        self.forget_wait(&blocked);
+        client.active_ms = base::clock::unix_ms();
+        let mut is_over = false;
+        match client.reply_mode {
+            ReplyMode::On => {
+                let mut reply = reply(&client);
+                client.output.push(&mut reply, 0);
+                is_over = self.flush_kept(index, &mut client);
+            }
+            ReplyMode::Off => {}
+            ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
+            ReplyMode::Skip => client.reply_mode = ReplyMode::On,
+        }
+        is_over |= client.closing != Closing::No && client.output.is_empty();
+        let has_more = !client.input.is_empty();
+        engine.clients.mine(inside).put_back(index, client);
+        if is_over {
+            self.close(inside, index);
+        } else if let Some(Some(conn)) = self.conns.get_mut(index)
+            && has_more
+            && !conn.is_queued
+        {
+            conn.is_queued = true;
+            self.queue.push_back(index);
+        }
+    }
+
+    /// A client that waits is closed: nobody shall serve it.
+    pub(super) fn abandon_wait(&mut self, client: &mut Client) {
+        if let Some(blocked) = client.blocked.take() {
+            // It may have been served at this very moment: then its reply is lost, like any reply
+            // on its way to a connection that closes.
+            blocked.end();
+            self.forget_wait(&blocked);
+        }
+    }
+
+    fn forget_wait(&mut self, blocked: &Arc<Blocked>) {
+        if let Some(deadline_ms) = blocked.deadline_ms {
+            self.deadlines.remove(&(deadline_ms, blocked.id));
+        }
+        self.engine.forget_wait(blocked);
+    }
+}
