@@ -49,6 +49,7 @@
 //! Finding and editing are O(bytes): this is why there are thresholds to keep listpacks small. A
 //! listpack may have [`BYTES_MAX`] bytes; owners stay far below.
 
+mod deque;
 mod edit;
 mod entry;
 mod iter;
@@ -56,6 +57,7 @@ mod iter;
 mod tests;
 mod validate;
 
+pub use deque::Deque;
 pub use edit::{
     append, append_entries, delete, delete_groups, delete_many, delete_range, delete_span, extend,
     insert, new, prepend, replace, split_off,
