@@ -13,7 +13,6 @@
 
 pub mod copy;
 pub mod delete;
-pub mod encoding;
 pub mod expire;
 pub mod keys;
 pub mod object;

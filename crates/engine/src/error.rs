@@ -52,6 +52,10 @@ fixed! {
     LCS_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     NO_SUCH_KEY = "ERR no such key";
     OUT_OF_RANGE = "ERR index out of range";
+    LONG_RANGE = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+    RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    COUNT_NEGATIVE = "ERR COUNT can't be negative";
+    MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative";
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
     STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     DB_OUT_OF_RANGE = "ERR DB index is out of range";
@@ -214,7 +218,7 @@ impl CmdError {
         CmdError::text(format!("ERR {what} is not an integer or out of range"))
     }
 
-    /// `what` is a filter of CLIENT LIST.
+    /// `what` is a count, such as `numkeys`, or a filter of CLIENT LIST.
     pub fn not_above_zero(what: &str) -> CmdError {
         CmdError::text(format!("ERR {what} should be greater than 0"))
     }

@@ -52,6 +52,7 @@ struct LimitOptions {
     zset_entries: AtomicUsize,
     zset_value: AtomicUsize,
     list_node_size: AtomicI64,
+    list_plain_bytes_min: AtomicUsize,
     stream_node_bytes: AtomicUsize,
     stream_node_entries: AtomicUsize,
 }
@@ -128,9 +129,15 @@ impl Settings {
             zset_entries_max: options.zset_entries.load(Relaxed),
             zset_value_bytes_max: options.zset_value.load(Relaxed),
             list_node_size: options.list_node_size.load(Relaxed),
+            list_plain_bytes_min: options.list_plain_bytes_min.load(Relaxed),
             stream_node_bytes_max: options.stream_node_bytes.load(Relaxed),
             stream_node_entries_max: options.stream_node_entries.load(Relaxed),
         }
+    }
+
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: no option of the configuration.
+    pub fn set_list_plain_bytes_min(&self, bytes: usize) {
+        self.limits.list_plain_bytes_min.store(bytes, Relaxed);
     }
 
     pub fn bulk_bytes_max(&self) -> usize {

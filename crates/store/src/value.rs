@@ -19,13 +19,13 @@
 
 pub mod hash;
 mod limits;
-mod list;
+pub mod list;
 pub mod set;
 mod string;
 
 pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
-pub use list::List;
+pub use list::{End, List};
 pub use set::{Set, SetRef};
 pub use string::BigString;
 

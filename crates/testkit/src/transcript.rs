@@ -11,8 +11,8 @@
 use base::glob::glob_match;
 use engine::Command;
 use resp::Value;
-use store::value::List;
-use store::{Access, Expire, NewValue, OwnedValue};
+use store::value::{End, List};
+use store::{Access, CollectionType, Expire, Limits, NewValue, OwnedValue};
 
 use crate::{Session, TestServer};
 
@@ -99,7 +99,8 @@ fn are_like(expected: &[&str], printed: &[&str]) -> bool {
 pub fn make_list(server: &TestServer, key: &str) {
     let keyspace = &server.engine.keyspace;
     let key = keyspace.key(key.as_bytes());
-    let list = List([b"element"[..].into()].into());
+    let mut list = List::empty(&Limits::default());
+    list.push(End::Tail, b"element", &Limits::default());
     let value = NewValue::Owned(OwnedValue::of(list));
     let mut access = Access::one(keyspace, key.hash).expect("nobody else is there");
     let part = access.db(keyspace, 0, key.hash);

@@ -9,8 +9,6 @@ use engine::{CmdError, CmdResult, Command, Cx};
 use store::eviction_clock::UsageClock;
 use store::{StrRef, Type};
 
-use super::encoding::encoding_name;
-
 pub const TYPE: Command = Command {
     name: "TYPE",
     group: Group::Generic,
@@ -80,9 +78,8 @@ const ENCODING: Command = Command {
 };
 
 fn encoding(cx: &mut Cx<'_>) -> CmdResult {
-    let engine = cx.engine;
     match cx.db.read_untouched(cx.key(2)) {
-        Some(record) => cx.reply.bulk(encoding_name(&record, &engine.config()).as_bytes()),
+        Some(record) => cx.reply.bulk(record.encoding_name().as_bytes()),
         None => cx.reply.null(),
     }
     Ok(())

@@ -1,13 +1,14 @@
-//! LPOP and RPOP.
+//! LPOP, RPOP, and LMPOP, which takes from the first list there is.
 
 use command::declare::Flag::{self, Fast, Write};
 use command::declare::KeyFlag::{Access, Delete, RW};
-use command::declare::{Arg, Group, integer, key, opt};
-use engine::db::Class;
+use command::declare::{Arg, Group, flag, integer, key, many, one_of, opt, token};
 use engine::{Absent, CmdError, CmdResult, Command, Cx};
-use store::value::List;
+use resp::Reply;
+use store::value::{CollectionType, End, List};
+use store::{Limits, Type, View};
 
-use super::End;
+use super::{end_named, pop_event, positive, reply_value, tell_removed};
 
 const FLAGS: &[Flag] = &[Write, Fast];
 const ARGS: &[Arg] = &[key("key", &[RW, Access, Delete]), opt(integer("count")).since("6.2.0")];
@@ -59,40 +60,108 @@ fn pop(cx: &mut Cx<'_>, end: End) -> CmdResult {
         }
         _ => return Err(CmdError::wrong_arity(cx.name())),
     };
-    let key = cx.key(1);
+    let (key, limits) = (cx.key(1), cx.db.limits());
     let reply = &mut cx.reply;
-    let popped = cx.db.edit(key, Absent::Skip, |list: &mut List| {
-        let taken = count.unwrap_or(1).min(list.len());
-        if count.is_some() {
-            reply.array(taken);
+    let popped = cx.db.edit(key, Absent::Skip, |list: &mut List| match count {
+        Some(count) => take(reply, list, end, count, &limits),
+        None => {
+            let value = list.view().at_end(end);
+            reply_value(reply, value.expect("a list is not empty"));
+            list.drop_end(end, 1, &limits);
+            1
         }
-        for _ in 0..taken {
-            reply.bulk(&pop_one(list, end));
-        }
-        taken
     })?;
-    let Some(popped) = popped else {
-        match count {
-            Some(_) => cx.reply.null_array(),
-            None => cx.reply.null(),
+    match (popped, count) {
+        (Some(popped), _) if popped.result > 0 => {
+            tell_removed(cx, key, pop_event(end), popped.result, &popped);
         }
-        return Ok(());
-    };
-    if popped.result == 0 {
-        return Ok(());
-    }
-    let event = if end == End::Head { "lpop" } else { "rpop" };
-    cx.db.changed(key, Class::List, event, popped.result as u64);
-    if popped.removed {
-        cx.db.notify(Class::Generic, "del", key);
+        (Some(_), _) => {}
+        (None, Some(_)) => cx.reply.null_array(),
+        (None, None) => cx.reply.null(),
     }
     Ok(())
 }
 
-fn pop_one(list: &mut List, end: End) -> Box<[u8]> {
-    let element = match end {
-        End::Head => list.pop_front(),
-        End::Tail => list.pop_back(),
+/// Takes up to `count` elements off an end and replies with them as an array.
+fn take(reply: &mut Reply<'_>, list: &mut List, end: End, count: usize, limits: &Limits) -> u64 {
+    let taken = count.min(list.view().len());
+    reply.array(taken);
+    let write = |value| reply_value(reply, value);
+    match end {
+        End::Head => list.view().iter().take(taken).for_each(write),
+        End::Tail => list.view().iter().rev().take(taken).for_each(write),
+    }
+    list.drop_end(end, taken, limits);
+    taken as u64
+}
+
+pub(super) const LMPOP: Command = Command {
+    name: "LMPOP",
+    group: Group::List,
+    since: "7.0.0",
+    summary: "Takes elements from an end of the first list that is there.",
+    complexity: "O(N+M) in the keys looked at and the elements taken",
+    flags: &[Write],
+    args: &[
+        integer("numkeys"),
+        many(key("key", &[RW, Access, Delete])),
+        one_of("where", &[flag("LEFT"), flag("RIGHT")]),
+        opt(token("COUNT", integer("count"))),
+    ],
+    examples: &[
+        ("RPUSH second a b c", "(integer) 3"),
+        ("LMPOP 2 first second LEFT", "1) \"second\"\n2) 1) \"a\""),
+        ("LMPOP 2 first second RIGHT COUNT 9", "1) \"second\"\n2) 1) \"c\"\n   2) \"b\""),
+        ("LMPOP 2 first second LEFT", "(nil)"),
+        ("LMPOP 0 first LEFT", "(error) ERR numkeys should be greater than 0"),
+    ],
+    ..Command::base(lmpop)
+};
+
+fn lmpop(cx: &mut Cx<'_>) -> CmdResult {
+    let numkeys = positive(cx, 1, "numkeys")?;
+    let at_end = numkeys.saturating_add(2);
+    if at_end >= cx.argc() {
+        return Err(CmdError::SYNTAX);
+    }
+    let end = end_named(cx, at_end)?;
+    let count = match cx.argc() - at_end - 1 {
+        0 => 1,
+        2 if cx.is_word(at_end + 1, "COUNT") => positive(cx, at_end + 2, "count")?,
+        // A bad count is told of before what stands behind it.
+        3.. if cx.is_word(at_end + 1, "COUNT") => {
+            positive(cx, at_end + 2, "count")?;
+            return Err(CmdError::SYNTAX);
+        }
+        _ => return Err(CmdError::SYNTAX),
     };
-    element.expect("no more are taken than there are")
+    for index in 2..at_end {
+        let key = cx.key(index);
+        match cx.db.look(key).map(|record| record.value_type()) {
+            None => {}
+            Some(Type::List) => {
+                pop_from(cx, index, end, count)?;
+                return Ok(());
+            }
+            Some(_) => return Err(CmdError::WRONG_TYPE),
+        }
+    }
+    cx.reply.null_array();
+    Ok(())
+}
+
+/// Pops from the list under a key argument, and has that repeated instead of the search for it.
+fn pop_from(cx: &mut Cx<'_>, index: usize, end: End, count: usize) -> CmdResult {
+    let (key, limits) = (cx.key(index), cx.db.limits());
+    cx.reply.array(2);
+    cx.reply.bulk(key.bytes);
+    let reply = &mut cx.reply;
+    let popped =
+        cx.db.edit(key, Absent::Skip, |list: &mut List| take(reply, list, end, count, &limits))?;
+    let popped = popped.expect("it was just looked up");
+    tell_removed(cx, key, pop_event(end), popped.result, &popped);
+    let name: &[u8] = if end == End::Head { b"LPOP" } else { b"RPOP" };
+    let count = popped.result.to_string();
+    cx.propagate(&[name, key.bytes, count.as_bytes()]);
+    Ok(())
 }

@@ -5,9 +5,10 @@ use command::declare::KeyFlag::{Insert, RW};
 use command::declare::{Arg, Group, key, many, text};
 use engine::db::Class;
 use engine::{Absent, CmdResult, Command, Cx};
-use store::value::List;
+use store::View;
+use store::value::{CollectionType, End, List};
 
-use super::End;
+use super::push_event;
 
 const FLAGS: &[Flag] = &[Write, DenyOom, Fast];
 const ARGS: &[Arg] = &[key("key", &[RW, Insert]), many(text("element"))];
@@ -26,7 +27,7 @@ pub(super) const LPUSH: Command = Command {
         ("LRANGE queue 0 -1", "1) \"b\"\n2) \"a\""),
         ("LPUSH queue", "(error) ERR wrong number of arguments for 'lpush' command"),
     ],
-    ..Command::base(|cx| push(cx, End::Head, true))
+    ..Command::base(|cx| push(cx, End::Head, Absent::Create))
 };
 
 pub(super) const RPUSH: Command = Command {
@@ -43,7 +44,7 @@ pub(super) const RPUSH: Command = Command {
         ("LRANGE queue 0 -1", "1) \"a\"\n2) \"b\""),
         ("RPUSH queue", "(error) ERR wrong number of arguments for 'rpush' command"),
     ],
-    ..Command::base(|cx| push(cx, End::Tail, true))
+    ..Command::base(|cx| push(cx, End::Tail, Absent::Create))
 };
 
 pub(super) const LPUSHX: Command = Command {
@@ -61,7 +62,7 @@ pub(super) const LPUSHX: Command = Command {
         ("LPUSHX queue b", "(integer) 2"),
         ("LPUSHX queue", "(error) ERR wrong number of arguments for 'lpushx' command"),
     ],
-    ..Command::base(|cx| push(cx, End::Head, false))
+    ..Command::base(|cx| push(cx, End::Head, Absent::Skip))
 };
 
 pub(super) const RPUSHX: Command = Command {
@@ -79,30 +80,21 @@ pub(super) const RPUSHX: Command = Command {
         ("RPUSHX queue b", "(integer) 2"),
         ("RPUSHX queue", "(error) ERR wrong number of arguments for 'rpushx' command"),
     ],
-    ..Command::base(|cx| push(cx, End::Tail, false))
+    ..Command::base(|cx| push(cx, End::Tail, Absent::Skip))
 };
 
-fn push(cx: &mut Cx<'_>, end: End, creates: bool) -> CmdResult {
-    let key = cx.key(1);
+fn push(cx: &mut Cx<'_>, end: End, absent: Absent) -> CmdResult {
+    let (key, limits) = (cx.key(1), cx.db.limits());
     let elements = cx.args.from_index(2);
-    let absent = if creates { Absent::Create } else { Absent::Skip };
     let pushed = cx.db.edit(key, absent, |list: &mut List| {
-        elements.iter().for_each(|element| push_one(list, element, end));
-        list.len()
+        list.push_all(end, elements.iter(), &limits);
+        list.view().len()
     })?;
     let Some(pushed) = pushed else {
         cx.reply.integer(0);
         return Ok(());
     };
-    let event = if end == End::Head { "lpush" } else { "rpush" };
-    cx.db.changed(key, Class::List, event, elements.len() as u64);
+    cx.db.changed(key, Class::List, push_event(end), elements.len() as u64);
     cx.reply.integer(pushed.result as i64);
     Ok(())
-}
-
-fn push_one(list: &mut List, element: &[u8], end: End) {
-    match end {
-        End::Head => list.push_front(element.into()),
-        End::Tail => list.push_back(element.into()),
-    }
 }

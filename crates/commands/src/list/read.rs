@@ -8,6 +8,8 @@ use engine::{CmdResult, Command, Cx};
 use store::View;
 use store::value::List;
 
+use super::{range_of, reply_value};
+
 pub(super) const LLEN: Command = Command {
     name: "LLEN",
     group: Group::List,
@@ -37,7 +39,7 @@ pub(super) const LINDEX: Command = Command {
     group: Group::List,
     since: "1.0.0",
     summary: "Returns the element at an index of a list; negative ones count from the end.",
-    complexity: "O(N) in the elements between the index and the nearer end",
+    complexity: "O(log N), and the elements of one node",
     flags: &[ReadOnly],
     args: &[key("key", &[RO, Access]), integer("index")],
     examples: &[
@@ -58,9 +60,9 @@ fn lindex(cx: &mut Cx<'_>) -> CmdResult {
         return Ok(());
     };
     let index = index?;
-    let index = if index < 0 { index + View::len(&list) as i64 } else { index };
+    let index = if index < 0 { index.saturating_add(View::len(&list) as i64) } else { index };
     match usize::try_from(index).ok().and_then(|index| list.get(index)) {
-        Some(element) => cx.reply.bulk(element),
+        Some(value) => reply_value(&mut cx.reply, value),
         None => cx.reply.null(),
     }
     Ok(())
@@ -71,7 +73,7 @@ pub(super) const LRANGE: Command = Command {
     group: Group::List,
     since: "1.0.0",
     summary: "Returns the elements between two indexes of a list, both included.",
-    complexity: "O(S+N): S elements between the start and the nearer end, N in the range",
+    complexity: "O(log S + N): S elements before the start, N in the range",
     flags: &[ReadOnly],
     args: &[key("key", &[RO, Access]), integer("start"), integer("stop")],
     examples: &[
@@ -90,15 +92,10 @@ fn lrange(cx: &mut Cx<'_>) -> CmdResult {
         cx.reply.array(0);
         return Ok(());
     };
-    let len = View::len(&list) as i64;
-    let from_head = |index: i64| if index < 0 { index + len } else { index };
-    let start = from_head(start).max(0);
-    let end = from_head(stop).min(len - 1) + 1;
-    if start >= end {
-        cx.reply.array(0);
-        return Ok(());
-    }
-    cx.reply.array((end - start) as usize);
-    list.range(start as usize..end as usize).for_each(|element| cx.reply.bulk(element));
+    let range = range_of(start, stop, View::len(&list));
+    let reply = &mut cx.reply;
+    reply.array(range.len());
+    let elements = list.iter_from(range.start).take(range.len());
+    elements.for_each(|value| reply_value(reply, value));
     Ok(())
 }

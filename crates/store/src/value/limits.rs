@@ -13,6 +13,9 @@ pub struct Limits {
     pub zset_value_bytes_max: usize,
     /// `list-max-listpack-size`: elements, or from -1 to -5 a size from 4 to 64 KiB.
     pub list_node_size: i64,
+    /// Elements of a large list from this length on are not packed (DEBUG QUICKLIST-PACKED-THRESHOLD);
+    /// 0: those that are longer than a node may be.
+    pub list_plain_bytes_min: usize,
     /// 0: no limit.
     pub stream_node_bytes_max: usize,
     /// 0: no limit.
@@ -31,6 +34,7 @@ impl Default for Limits {
             zset_entries_max: 128,
             zset_value_bytes_max: 64,
             list_node_size: -2,
+            list_plain_bytes_min: 0,
             stream_node_bytes_max: 4096,
             stream_node_entries_max: 100,
         }

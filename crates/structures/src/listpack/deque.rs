@@ -141,7 +141,7 @@ impl Deque {
     /// Takes the entries from index `at` on out.
     pub fn split_off(&mut self, at: usize) -> Deque {
         let view = self.view();
-        let position = view.nth(at as i64).unwrap_or(view.end());
+        let position = view.at_index(at).unwrap_or(view.end());
         let len = self.len.saturating_sub(at as u32);
         let mut tail = Deque { buf: super::new(), start: 0, len };
         super::append_entries(&mut tail.buf, view.raw(position..view.end()), len as usize);

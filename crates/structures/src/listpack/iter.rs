@@ -17,6 +17,12 @@ impl<'a> Iter<'a> {
         self.front
     }
 
+    /// What it walks over, all of it.
+    #[inline]
+    pub fn listpack(&self) -> Listpack<'a> {
+        self.pack
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.front >= self.back

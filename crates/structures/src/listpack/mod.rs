@@ -185,6 +185,11 @@ impl<'a> Listpack<'a> {
         Some(at)
     }
 
+    /// The position of the entry with this index, counted from 0.
+    pub fn at_index(self, index: usize) -> Option<usize> {
+        self.nth(i64::try_from(index).ok()?)
+    }
+
     /// The position of the first entry equal to `needle`, looking at the first entry and then at
     /// each after leaving out `skip`: 1 finds a field among pairs of field and value.
     #[inline]

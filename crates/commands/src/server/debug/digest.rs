@@ -9,6 +9,7 @@
 use engine::{CmdResult, Cx};
 use sha1::{Digest as _, Sha1};
 use store::{Record, Type, ValueRef};
+use structures::listpack::TextBuffer;
 
 struct Digest([u8; 20]);
 
@@ -46,7 +47,10 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
     digest.mix(&kind.to_be_bytes());
     match record.value() {
         ValueRef::String(string) => digest.mix(&string.to_vec()),
-        ValueRef::List(list) => list.iter().for_each(|element| digest.mix(element)),
+        ValueRef::List(list) => {
+            let mut buffer = TextBuffer::new();
+            list.iter().for_each(|element| digest.mix(element.text(&mut buffer)));
+        }
         ValueRef::Set(set) => set.iter().for_each(|member| digest.add(&member.to_vec())),
         ValueRef::Hash(hash) => {
             for field in hash.iter() {

@@ -38,9 +38,12 @@ pub(super) fn client_eviction(_: &mut Cx<'_>) -> CmdResult {
 }
 
 pub(super) fn quicklist_packed_threshold(cx: &mut Cx<'_>) -> CmdResult {
-    const BYTES_MAX: i64 = 4 << 30;
+    const BYTES_MAX: i64 = (4 << 30) - (1 << 20);
     match base::number::parse_memory(cx.arg(2)) {
-        Some(0..=BYTES_MAX) => accept(cx),
+        Some(bytes @ 0..=BYTES_MAX) => {
+            cx.engine.settings.set_list_plain_bytes_min(bytes as usize);
+            accept(cx)
+        }
         _ => Err(CmdError::text(
             "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
         )),

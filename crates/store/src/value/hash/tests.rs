@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits {
     zset_entries_max: 0,
     zset_value_bytes_max: 0,
     list_node_size: 0,
+    list_plain_bytes_min: 0,
     stream_node_bytes_max: 0,
     stream_node_entries_max: 0,
 };

@@ -1,0 +1,201 @@
+//! LMOVE, its older special case RPOPLPUSH, and LMOVEM: from an end of one list to an end of another.
+//!
+//! Source and destination may be the same list, which then turns. It must not go and come again
+//! on the way, or it would lose its expiry: it is changed in one edit.
+
+use command::declare::Flag::{self, DenyOom, Write};
+use command::declare::KeyFlag::{Access, Delete, Insert, RW};
+use command::declare::{Arg, Group, block, flag, integer, key, one_of, opt, token};
+use engine::db::Class;
+use engine::{Absent, CmdError, CmdResult, Command, Cx};
+use store::value::{CollectionType, End, List};
+use store::{Limits, View};
+
+use super::{end_named, pop_event, push_event, tell_removed};
+
+const FLAGS: &[Flag] = &[Write, DenyOom];
+const SOURCE: Arg = key("source", &[RW, Access, Delete]);
+const DESTINATION: Arg = key("destination", &[RW, Insert]);
+const FROM: Arg = one_of("wherefrom", &[flag("LEFT"), flag("RIGHT")]);
+const TO: Arg = one_of("whereto", &[flag("LEFT"), flag("RIGHT")]);
+
+pub(super) const LMOVE: Command = Command {
+    name: "LMOVE",
+    group: Group::List,
+    since: "6.2.0",
+    summary: "Moves an element from an end of a list to an end of another, and returns it.",
+    complexity: "O(1)",
+    flags: FLAGS,
+    args: &[SOURCE, DESTINATION, FROM, TO],
+    examples: &[
+        ("RPUSH todo a b", "(integer) 2"),
+        ("LMOVE todo done LEFT RIGHT", "\"a\""),
+        ("LMOVE todo done LEFT RIGHT", "\"b\""),
+        ("LMOVE todo done LEFT RIGHT", "(nil)"),
+        ("LRANGE done 0 -1", "1) \"a\"\n2) \"b\""),
+        ("LMOVE todo done UP DOWN", "(error) ERR syntax error"),
+    ],
+    ..Command::base(lmove)
+};
+
+pub(super) const RPOPLPUSH: Command = Command {
+    name: "RPOPLPUSH",
+    group: Group::List,
+    since: "1.2.0",
+    summary: "Moves the last element of a list before the first of another, and returns it.",
+    complexity: "O(1)",
+    flags: FLAGS,
+    args: &[SOURCE, DESTINATION],
+    deprecated: Some(("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments")),
+    examples: &[
+        ("RPUSH todo a b", "(integer) 2"),
+        ("RPOPLPUSH todo done", "\"b\""),
+        ("RPOPLPUSH todo todo", "\"a\""),
+        ("RPOPLPUSH none done", "(nil)"),
+        ("RPOPLPUSH todo", "(error) ERR wrong number of arguments for 'rpoplpush' command"),
+    ],
+    ..Command::base(|cx| move_one(cx, End::Tail, End::Head))
+};
+
+pub(super) const LMOVEM: Command = Command {
+    name: "LMOVEM",
+    group: Group::List,
+    since: "8.10.0",
+    summary: "Moves elements from an end of a list to an end of another, and returns them.",
+    complexity: "O(N) in the elements moved",
+    flags: FLAGS,
+    args: &[
+        SOURCE,
+        DESTINATION,
+        FROM,
+        TO,
+        opt(block(
+            "how-many",
+            &[
+                one_of(
+                    "selector",
+                    &[token("COUNT", integer("count")), token("EXACTLY", integer("exactly"))],
+                ),
+                one_of("ordering", &[flag("OBO"), flag("BULK")]),
+            ],
+        )),
+    ],
+    examples: &[
+        ("RPUSH todo a b c d", "(integer) 4"),
+        ("LMOVEM todo done LEFT LEFT COUNT 2 OBO", "1) \"b\"\n2) \"a\""),
+        ("LMOVEM todo done LEFT LEFT EXACTLY 3 BULK", "(nil)"),
+        ("LMOVEM todo done LEFT LEFT EXACTLY 2 BULK", "1) \"c\"\n2) \"d\""),
+        ("LRANGE done 0 -1", "1) \"c\"\n2) \"d\"\n3) \"b\"\n4) \"a\""),
+        ("LMOVEM todo done LEFT LEFT", "(nil)"),
+        ("LMOVEM todo done LEFT LEFT COUNT 0 OBO", "(error) ERR count should be greater than 0"),
+        ("LMOVEM todo done LEFT LEFT COUNT 2", "(error) ERR syntax error"),
+    ],
+    ..Command::base(lmovem)
+};
+
+fn lmove(cx: &mut Cx<'_>) -> CmdResult {
+    let (from, to) = (end_named(cx, 3)?, end_named(cx, 4)?);
+    move_one(cx, from, to)
+}
+
+fn move_one(cx: &mut Cx<'_>, from: End, to: End) -> CmdResult {
+    if len_of(cx, 1)?.is_none() {
+        cx.reply.null();
+        return Ok(());
+    }
+    let moved = transfer(cx, (from, to), 1, false)?;
+    cx.reply.bulk(&moved[0]);
+    Ok(())
+}
+
+fn lmovem(cx: &mut Cx<'_>) -> CmdResult {
+    let (from, to) = (end_named(cx, 3)?, end_named(cx, 4)?);
+    let (count, is_exact, one_by_one) = match cx.argc() {
+        5 => (1, false, false),
+        8 => how_many(cx)?,
+        _ => return Err(CmdError::SYNTAX),
+    };
+    // Too few elements are told of before a destination of another type.
+    let len = len_of(cx, 1)?.unwrap_or(0);
+    if len == 0 || is_exact && len < count {
+        cx.reply.null_array();
+        return Ok(());
+    }
+    let moved = transfer(cx, (from, to), count.min(len), one_by_one)?;
+    cx.reply.array(moved.len());
+    moved.iter().for_each(|element| cx.reply.bulk(element));
+    Ok(())
+}
+
+/// COUNT or EXACTLY, their number, OBO or BULK.
+fn how_many(cx: &Cx<'_>) -> Result<(usize, bool, bool), CmdError> {
+    let is_exact = cx.is_word(5, "EXACTLY");
+    if !is_exact && !cx.is_word(5, "COUNT") {
+        return Err(CmdError::SYNTAX);
+    }
+    let count = super::positive(cx, 6, "count")?;
+    let one_by_one = cx.is_word(7, "OBO");
+    if !one_by_one && !cx.is_word(7, "BULK") {
+        return Err(CmdError::SYNTAX);
+    }
+    Ok((count, is_exact, one_by_one))
+}
+
+/// The length of the list under a key argument, if there is one.
+fn len_of(cx: &mut Cx<'_>, index: usize) -> Result<Option<usize>, CmdError> {
+    let key = cx.key(index);
+    let Some(record) = cx.db.look(key) else { return Ok(None) };
+    let list = record.collection::<List>().ok_or(CmdError::WRONG_TYPE)?;
+    Ok(Some(View::len(&list)))
+}
+
+/// Moves `count` elements of the source, which has as many. What comes back is in the order in
+/// which they lie in the destination: as they lay in the source, or, one by one, as if each had
+/// been moved alone.
+fn transfer(
+    cx: &mut Cx<'_>,
+    (from, to): (End, End),
+    count: usize,
+    one_by_one: bool,
+) -> Result<Vec<Vec<u8>>, CmdError> {
+    len_of(cx, 2)?;
+    let (source, destination, limits) = (cx.key(1), cx.key(2), cx.db.limits());
+    let is_same = source.bytes == destination.bytes;
+    let taken = cx.db.edit(source, Absent::Skip, |list: &mut List| {
+        let mut moved = take(list, from, count, &limits);
+        if one_by_one && from == to {
+            moved.reverse();
+        }
+        if is_same {
+            give(list, to, &moved, &limits);
+        }
+        moved
+    })?;
+    let taken = taken.expect("it was just looked up");
+    if !is_same {
+        cx.db.edit(destination, Absent::Create, |list: &mut List| {
+            give(list, to, &taken.result, &limits);
+        })?;
+    }
+    cx.db.changed(destination, Class::List, push_event(to), 0);
+    tell_removed(cx, source, pop_event(from), count as u64, &taken);
+    Ok(taken.result)
+}
+
+/// Takes elements off an end, in the order in which they lay.
+fn take(list: &mut List, from: End, count: usize, limits: &Limits) -> Vec<Vec<u8>> {
+    let view = list.view();
+    let start = if from == End::Head { 0 } else { view.len() - count };
+    let taken = view.iter_from(start).take(count).map(|value| value.to_vec()).collect();
+    list.drop_end(from, count, limits);
+    taken
+}
+
+/// Puts elements at an end, so that they lie in this order.
+fn give(list: &mut List, to: End, elements: &[Vec<u8>], limits: &Limits) {
+    let elements = elements.iter().map(Vec::as_slice);
+    match to {
+        End::Head => list.push_all(to, elements.rev(), limits),
+        End::Tail => list.push_all(to, elements, limits),
+    }
+}
