@@ -216,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_changes_the_keys_that_it_watched() {
+        let mut server = TestServer::new(4);
+        let mut ann = server.connect();
+        for call in ["WATCH a b c", "MULTI", "INCR a", "INCR b", "RENAME a c"] {
+            server.reply(&mut ann, call);
+        }
+        let Value::Array(replies) = server.reply(&mut ann, "EXEC") else {
+            panic!("EXEC replies an array")
+        };
+        assert_eq!(replies.len(), 3);
+    }
+
+    #[test]
     fn watch_inside_multi_is_refused_and_the_transaction_goes_on() {
         let mut server = TestServer::new(1);
         let mut ann = server.connect();

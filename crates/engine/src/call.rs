@@ -296,9 +296,7 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
         let mut nested = Cx {
             args,
             db: Db {
-                // Shards are taken anew for each command; nobody can come in between, since the
-                // gate is closed.
-                access: Access::world(&engine.keyspace),
+                access: cx.db.access.lend(),
                 engine,
                 keyspace: &engine.keyspace,
                 stats: cx.db.stats,
