@@ -72,6 +72,7 @@ pub struct Runner {
     pub(crate) effects: Effects,
     pub(crate) last_ticks: u64,
     batch: Batch,
+    pub(crate) ahead: Batch,
     plans: Vec<Plan>,
     hashes: Vec<u64>,
 }
@@ -107,6 +108,7 @@ impl Runner {
             effects: Effects::default(),
             last_ticks: 0,
             batch: Batch::new(),
+            ahead: Batch::new(),
             plans: Vec::with_capacity(BATCH_MAX),
             hashes: Vec::with_capacity(BATCH_MAX),
         }

@@ -272,6 +272,8 @@ impl Engine {
             self.total(|s| s.commands.get()),
             self.total(|s| s.net_input_bytes.get()),
             self.total(|s| s.net_output_bytes.get()),
+            self.total(|s| s.turns.get()),
+            store::ticks::to_us(self.total(|s| s.turn_ticks.get())),
         ];
         self.sampler.lock().expect("nobody panics sampling").sample(now_ms, totals);
     }

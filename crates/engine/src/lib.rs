@@ -6,6 +6,7 @@
 //! sees). No socket, file or thread is in here: the server feeds bytes and takes bytes.
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 pub mod auth;
 pub mod batch;
 pub mod blocked;

@@ -9,9 +9,12 @@ pub enum Rate {
     Commands = 0,
     InputBytes = 1,
     OutputBytes = 2,
+    Turns = 3,
+    /// Microseconds of those turns.
+    TurnTime = 4,
 }
 
-const RATES: usize = 3;
+pub const RATES: usize = 5;
 const SAMPLES: usize = 16;
 
 #[derive(Default)]
@@ -56,7 +59,7 @@ mod tests {
     fn a_steady_stream_shows_its_rate_after_sixteen_samples() {
         let mut sampler = Sampler::default();
         for i in 0..=16 {
-            sampler.sample(1000 + i as i64 * 100, [i * 50, i * 1024, 0]);
+            sampler.sample(1000 + i as i64 * 100, [i * 50, i * 1024, 0, 0, 0]);
         }
         assert_eq!(sampler.per_second(Rate::Commands), 500);
         assert_eq!(sampler.per_second(Rate::InputBytes), 10_240);
@@ -66,9 +69,9 @@ mod tests {
     #[test]
     fn totals_that_were_reset_and_a_clock_that_stood_still_count_as_nothing() {
         let mut sampler = Sampler::default();
-        sampler.sample(1000, [100, 0, 0]);
-        sampler.sample(1000, [200, 0, 0]);
-        sampler.sample(1100, [3, 0, 0]);
+        sampler.sample(1000, [100, 0, 0, 0, 0]);
+        sampler.sample(1000, [200, 0, 0, 0, 0]);
+        sampler.sample(1100, [3, 0, 0, 0, 0]);
         assert_eq!(sampler.per_second(Rate::Commands), 0);
     }
 }

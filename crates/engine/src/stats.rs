@@ -37,31 +37,58 @@ pub struct CommandStats {
     pub failed: Counter,
 }
 
-#[derive(Default)]
-pub struct WorkerStats {
-    pub commands: Counter,
-    pub keyspace_hits: Counter,
-    pub keyspace_misses: Counter,
-    pub expired_keys: Counter,
-    pub expired_by_cycle: Counter,
+/// Declares the counters that CONFIG RESETSTAT sets back, each once.
+macro_rules! worker_stats {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What one worker counts.
+        #[derive(Default)]
+        pub struct WorkerStats {
+            $($(#[$doc])* pub $name: Counter,)*
+            /// Changes of the data set; they count from the last save, whatever is reset.
+            pub dirty: Counter,
+            /// Indexed by command id.
+            pub per_command: Box<[CommandStats]>,
+        }
+
+        impl WorkerStats {
+            /// CONFIG RESETSTAT.
+            pub fn reset(&self) {
+                $(self.$name.reset();)*
+                for command in &self.per_command {
+                    for c in [&command.calls, &command.ticks, &command.rejected, &command.failed] {
+                        c.reset();
+                    }
+                }
+            }
+        }
+    };
+}
+
+worker_stats! {
+    commands,
+    keyspace_hits,
+    keyspace_misses,
+    expired_keys,
+    expired_by_cycle,
     /// Fields of hashes.
-    pub expired_subkeys: Counter,
-    pub evicted_keys: Counter,
-    pub net_input_bytes: Counter,
-    pub net_output_bytes: Counter,
-    pub reads: Counter,
-    pub writes: Counter,
-    pub connections_received: Counter,
-    pub connections_rejected: Counter,
-    pub dirty: Counter,
+    expired_subkeys,
+    evicted_keys,
+    net_input_bytes,
+    net_output_bytes,
+    reads,
+    writes,
+    /// Turns of the event loop.
+    turns,
+    /// How long they took, from the end of one wait to the beginning of the next.
+    turn_ticks,
+    connections_received,
+    connections_rejected,
     /// Connections parked because a shard was busy.
-    pub parked: Counter,
+    parked,
     /// Commands that closed the gate.
-    pub world_commands: Counter,
-    pub query_buffer_limit_closed: Counter,
-    pub output_buffer_limit_closed: Counter,
-    /// Indexed by command id.
-    pub per_command: Box<[CommandStats]>,
+    world_commands,
+    query_buffer_limit_closed,
+    output_buffer_limit_closed,
 }
 
 impl WorkerStats {
@@ -72,55 +99,9 @@ impl WorkerStats {
         }
     }
 
-    /// CONFIG RESETSTAT.
-    pub fn reset(&self) {
-        let WorkerStats {
-            commands,
-            keyspace_hits,
-            keyspace_misses,
-            expired_keys,
-            expired_by_cycle,
-            expired_subkeys,
-            evicted_keys,
-            net_input_bytes,
-            net_output_bytes,
-            reads,
-            writes,
-            connections_received,
-            connections_rejected,
-            dirty: _,
-            parked,
-            world_commands,
-            query_buffer_limit_closed,
-            output_buffer_limit_closed,
-            per_command,
-        } = self;
-        for counter in [
-            commands,
-            keyspace_hits,
-            keyspace_misses,
-            expired_keys,
-            expired_by_cycle,
-            expired_subkeys,
-            evicted_keys,
-            net_input_bytes,
-            net_output_bytes,
-            reads,
-            writes,
-            connections_received,
-            connections_rejected,
-            parked,
-            world_commands,
-            query_buffer_limit_closed,
-            output_buffer_limit_closed,
-        ] {
-            counter.reset();
-        }
-        for command in per_command {
-            for c in [&command.calls, &command.ticks, &command.rejected, &command.failed] {
-                c.reset();
-            }
-        }
+    /// Ticks of all commands.
+    pub fn command_ticks(&self) -> u64 {
+        self.per_command.iter().map(|command| command.ticks.get()).sum()
     }
 }
 

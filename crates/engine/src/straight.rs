@@ -103,13 +103,12 @@ impl Runner {
             cx.entry = entry;
             cx.hashes = plan.hashes(hashes);
             if is_shared {
-                match engine.lock_keys(cx.hashes.hashes, worker) {
-                    Some(access) if access.has_strays() => break,
-                    Some(access) => cx.db.access = access,
-                    None => {
-                        ran = Ran::Parked;
-                        break;
-                    }
+                if !engine.take_keys(&mut cx.db.access, cx.hashes.hashes, worker) {
+                    ran = Ran::Parked;
+                    break;
+                }
+                if cx.db.access.has_strays() {
+                    break;
                 }
             }
             if id != timer.id {
@@ -127,7 +126,7 @@ impl Runner {
                 cx.db.effects.begin(silent, db);
             }
             if is_shared {
-                cx.db.access = Access::Nothing;
+                cx.db.access.release();
             }
             timer.calls += 1;
             at += 1;
@@ -166,8 +165,25 @@ impl Timer {
 }
 
 impl Engine {
+    /// [`Engine::lock_keys`] into an access that holds nothing; false if one is busy.
+    #[inline(always)]
+    fn take_keys<'e>(&'e self, access: &mut Access<'e>, hashes: &[u64], worker: usize) -> bool {
+        if let [hash] = hashes
+            && access.take_one(&self.keyspace, *hash).is_ok()
+        {
+            return true;
+        }
+        match self.lock_keys(hashes, worker) {
+            Some(taken) => {
+                *access = taken;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The shards of these keys; none if one is busy and the worker will be woken when it is free.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn lock_keys(&self, hashes: &[u64], worker: usize) -> Option<Access<'_>> {
         let keyspace = &self.keyspace;
         loop {

@@ -18,8 +18,10 @@
 //! (3) A client's unread input begins at its first unfinished request.
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
-//! [`feed`] (connections that follow the journal), [`waits`] (clients that wait for a key), [`limits`] (what a client may cost).
+//! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
+//! [`waits`] (clients that wait for a key), [`limits`] (what a client may cost).
 
+mod ahead;
 mod feed;
 mod limits;
 mod serve;
@@ -38,13 +40,15 @@ use engine::expire_cycle::ExpireWalk;
 use engine::{CmdError, Engine};
 use store::{Inside, Seat};
 
+use self::ahead::Ahead;
+
 use crate::conn::Conn;
 use crate::driver::{Driver, Epoll, Event, Interest};
 use crate::inbox::{Inbox, Letter};
 use crate::listen::{Accepted, Listeners};
 use crate::process::signals;
 
-/// The receive buffer that all connections of a worker share.
+/// Read at once at most, into the receive buffer that all connections of a worker share.
 const RECEIVE_BYTES: usize = 64 * 1024;
 /// Connections taken from a listener before others get their turn.
 const ACCEPTS_MAX: usize = 1000;
@@ -73,6 +77,7 @@ pub(crate) struct Worker {
     /// When clients have waited long enough, by moment and wait.
     deadlines: BTreeMap<(i64, u64), ClientIndex>,
     receive: Box<[u8]>,
+    ahead: Ahead,
     out: Vec<u8>,
     expire: ExpireWalk,
     expire_unfinished: bool,
@@ -107,7 +112,8 @@ impl Worker {
             followers: Vec::new(),
             feed_unfinished: false,
             deadlines: BTreeMap::new(),
-            receive: vec![0; RECEIVE_BYTES].into(),
+            receive: vec![0; RECEIVE_BYTES + ahead::WAITING_BYTES_MAX].into(),
+            ahead: Ahead::default(),
             out: Vec::new(),
             expire: ExpireWalk::default(),
             expire_unfinished: false,
@@ -124,16 +130,22 @@ impl Worker {
         while !engine.shutting_down.load(Relaxed) {
             let timeout = self.wait_time();
             self.driver.wait(Some(timeout), &mut events)?;
+            let began = store::ticks::now();
             let mut inside = engine.gate.enter(&mut seat);
+            self.ahead.is_worth_it = events.len() > 1;
             for &event in &events {
                 self.on_event(&mut inside, event);
             }
+            self.run_ahead(&mut inside);
             self.run_queue(&mut inside);
             self.time_out(&mut inside);
             self.feed(&mut inside);
             self.cron(&mut inside);
             drop(inside);
             engine.journal.wake_readers();
+            let stats = &engine.stats[self.index];
+            stats.turns.add(1);
+            stats.turn_ticks.add(store::ticks::now().wrapping_sub(began));
         }
         Ok(())
     }
@@ -154,12 +166,14 @@ impl Worker {
     }
 
     fn on_event(&mut self, inside: &mut Inside<'_>, event: Event) {
+        if event.token < TOKEN_LISTENER {
+            self.on_socket(inside, event.token as ClientIndex, event);
+            return self.run_ahead_if_full(inside);
+        }
+        self.run_ahead(inside);
         match event.token {
             TOKEN_INBOX => self.open_letters(inside),
-            token if token >= TOKEN_LISTENER => {
-                self.accept(inside, (token - TOKEN_LISTENER) as usize);
-            }
-            token => self.on_socket(inside, token as ClientIndex, event),
+            listener => self.accept(inside, (listener - TOKEN_LISTENER) as usize),
         }
     }
 

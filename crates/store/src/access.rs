@@ -20,7 +20,7 @@ use crate::shard::{DbShard, ShardData};
 pub enum Access<'k> {
     Nothing,
     One(ShardGuard<'k>),
-    Many(SmallVec<[ShardGuard<'k>; 8]>),
+    Many(Vec<ShardGuard<'k>>),
     /// Holds the shard it is visiting.
     Each(&'k Keyspace, Option<ShardGuard<'k>>),
     /// Holds the shards it has touched so far. Only built while the gate is closed.
@@ -66,6 +66,28 @@ impl<'k> Access<'k> {
         keyspace.try_lock(shard).map(Access::One).ok_or(Busy(shard))
     }
 
+    /// Takes the shard of one hash in place of `Nothing`: what [`Access::one`] does, without moving
+    /// anything. To be given back by [`Access::release`].
+    #[inline(always)]
+    pub fn take_one(&mut self, keyspace: &'k Keyspace, hash: u64) -> Result<(), Busy> {
+        let shard = keyspace.shard_of(hash);
+        let guard = keyspace.try_lock(shard).ok_or(Busy(shard))?;
+        let before = std::mem::replace(self, Access::One(guard));
+        assert!(matches!(before, Access::Nothing), "a command's shards are given back before");
+        // Nothing is to be dropped: so no code for it is here.
+        std::mem::forget(before);
+        Ok(())
+    }
+
+    /// Gives back whatever is held.
+    #[inline(always)]
+    pub fn release(&mut self) {
+        match std::mem::replace(self, Access::Nothing) {
+            Access::One(guard) => drop(guard),
+            other => drop(other),
+        }
+    }
+
     /// The shards of several hashes, taken in ascending order so that no two workers can wait for
     /// each other.
     pub fn many(
@@ -75,7 +97,7 @@ impl<'k> Access<'k> {
         let mut wanted: SmallVec<[usize; 16]> = hashes.map(|h| keyspace.shard_of(h)).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut guards = SmallVec::new();
+        let mut guards = Vec::with_capacity(wanted.len());
         for shard in wanted {
             guards.push(keyspace.try_lock(shard).ok_or(Busy(shard))?);
         }

@@ -110,8 +110,8 @@ impl Keyspace {
     #[inline]
     pub fn prefetch(&self, db: usize, hashes: &[u64]) {
         let pinned = crossbeam_epoch::pin();
-        let peek = |hash: u64| &*self.shards[self.shard_of(hash)].peeks[db];
         if self.is_shared() {
+            let peek = |hash: u64| &*self.shards[self.shard_of(hash)].peeks[db];
             hashes.iter().for_each(|&h| peek(h).prefetch_bucket(h, self.bits, &pinned));
             hashes.iter().for_each(|&h| peek(h).prefetch_entry(h, self.bits, &pinned));
         } else {
@@ -121,8 +121,22 @@ impl Keyspace {
         }
     }
 
-    /// Takes the shard if it becomes free within about a microsecond.
+    /// The first half of [`Keyspace::prefetch`], for one key.
     #[inline]
+    pub fn prefetch_bucket(&self, db: usize, hash: u64) {
+        let shard = &self.shards[self.shard_of(hash)];
+        shard.peeks[db].prefetch_bucket(hash, self.bits, &crossbeam_epoch::pin());
+    }
+
+    /// The second half, to be asked for a moment later.
+    #[inline]
+    pub fn prefetch_record(&self, db: usize, hash: u64) {
+        let shard = &self.shards[self.shard_of(hash)];
+        shard.peeks[db].prefetch_entry(hash, self.bits, &crossbeam_epoch::pin());
+    }
+
+    /// Takes the shard if it becomes free within about a microsecond.
+    #[inline(always)]
     pub fn try_lock(&self, shard: usize) -> Option<ShardGuard<'_>> {
         (!self.is_shared() || self.shards[shard].lock.lock_spinning()).then(|| ShardGuard {
             keyspace: self,
@@ -139,6 +153,14 @@ impl Keyspace {
                 return guard;
             }
             std::thread::yield_now();
+        }
+    }
+
+    #[cold]
+    fn wake_all(&self, mut workers: u64) {
+        while workers != 0 {
+            self.wake.wake(workers.trailing_zeros() as usize);
+            workers &= workers - 1;
         }
     }
 
@@ -184,10 +206,9 @@ impl Drop for ShardGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.keyspace.is_shared() {
-            let mut waiting = self.shard.lock.unlock();
-            while waiting != 0 {
-                self.keyspace.wake.wake(waiting.trailing_zeros() as usize);
-                waiting &= waiting - 1;
+            let waiting = self.shard.lock.unlock();
+            if waiting != 0 {
+                self.keyspace.wake_all(waiting);
             }
         }
     }

@@ -92,7 +92,12 @@ impl ShardLock {
     #[inline]
     pub fn unlock(&self) -> u64 {
         let word = self.word.swap(FREE, Ordering::AcqRel);
-        if word == HELD { 0 } else { self.waiting.swap(0, Ordering::Relaxed) }
+        if word == HELD { 0 } else { self.take_waiting() }
+    }
+
+    #[cold]
+    fn take_waiting(&self) -> u64 {
+        self.waiting.swap(0, Ordering::Relaxed)
     }
 }
 

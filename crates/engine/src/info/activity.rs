@@ -1,10 +1,12 @@
 //! INFO persistence, stats, replication and cluster.
 
 use config::id;
+use store::ticks::to_us;
 
 use super::seen::Seen;
 use super::{Field, fixed, number, ratio, text_of};
 use crate::sampler::Rate;
+use crate::stats::WorkerStats;
 
 pub(super) const PERSISTENCE: &[Field] = &[
     fixed("loading", "Whether a data set is being loaded.", "0"),
@@ -127,11 +129,19 @@ pub(super) const STATS: &[Field] = &[
     }),
     fixed("reply_buffer_shrinks", "Reply buffers made smaller; uncounted.", "0"),
     fixed("reply_buffer_expands", "Reply buffers made larger; uncounted.", "0"),
-    fixed("eventloop_cycles", "Turns of the event loops; uncounted.", "0"),
-    fixed("eventloop_duration_sum", "Microseconds of those turns.", "0"),
-    fixed("eventloop_duration_cmd_sum", "Microseconds of commands in them.", "0"),
-    fixed("instantaneous_eventloop_cycles_per_sec", "Turns in a second.", "0"),
-    fixed("instantaneous_eventloop_duration_usec", "Microseconds of a turn.", "0"),
+    number("eventloop_cycles", "Turns of the event loops.", |s| s.total(|w| w.turns.get())),
+    number("eventloop_duration_sum", "Microseconds of those turns.", |s| {
+        to_us(s.total(|w| w.turn_ticks.get()))
+    }),
+    number("eventloop_duration_cmd_sum", "Microseconds of commands in them.", |s| {
+        to_us(s.total(WorkerStats::command_ticks))
+    }),
+    number("instantaneous_eventloop_cycles_per_sec", "Turns in a second, now.", |s| {
+        s.engine.rate(Rate::Turns)
+    }),
+    number("instantaneous_eventloop_duration_usec", "Microseconds of a turn, now.", |s| {
+        s.engine.rate(Rate::TurnTime) / s.engine.rate(Rate::Turns).max(1)
+    }),
     fixed("acl_access_denied_auth", "Logins refused.", "0"),
     fixed("acl_access_denied_cmd", "Commands refused by ACL.", "0"),
     fixed("acl_access_denied_key", "Keys refused by ACL.", "0"),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   nothing kept:  socket ─► shared receive buffer ─► run ─► replies ─► socket
-//!                                  └ rest ─► client.input
+//!                            │     └ rest ─► client.input
+//!                            └ a small request first waits for others: `ahead.rs`
 //!   kept:          socket ─► client.input ─► run ─┬ rest stays
 //!                                                 └ a value that fills it is stored as it lies there
 //! ```
@@ -19,6 +20,7 @@
 //! As in Redis, requests run whether or not the client reads its replies: many clients send a
 //! whole pipeline before they read. What that may cost is limited by `client-output-buffer-limit`.
 
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -60,8 +62,9 @@ impl Worker {
             return;
         }
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
+        let start = self.ahead.received();
         let moved = if client.input.is_empty() {
-            conn.read(&mut self.receive)
+            conn.read(&mut self.receive[start..])
         } else {
             if client.input.capacity() == client.input.len() {
                 client.input.reserve(ROOM_BYTES_MIN);
@@ -85,7 +88,7 @@ impl Worker {
                 if client.blocked.is_some() {
                     // It runs when the client waits no more.
                     if client.input.is_empty() {
-                        client.input.extend_from_slice(&self.receive[..n]);
+                        client.input.extend_from_slice(&self.receive[start..start + n]);
                     }
                     let is_lost = self.exceeds_query_limit(&client);
                     engine.clients.mine(inside).put_back(index, client);
@@ -97,7 +100,12 @@ impl Worker {
                     client.input = Vec::new();
                     engine.clients.mine(inside).put_back(index, client);
                 } else if client.input.is_empty() {
-                    self.run_received(inside, index, client, n);
+                    let received = start..start + n;
+                    if self.waits_ahead(index, &client, received.clone()) {
+                        engine.clients.mine(inside).put_back(index, client);
+                    } else {
+                        self.run_received(inside, index, client, received);
+                    }
                 } else {
                     self.run_kept(inside, index, client);
                 }
@@ -115,15 +123,15 @@ impl Worker {
     }
 
     /// Runs requests straight from the receive buffer and keeps what is not whole.
-    fn run_received(
+    pub(super) fn run_received(
         &mut self,
         inside: &mut Inside<'_>,
         index: ClientIndex,
         mut client: Box<Client>,
-        n: usize,
+        received: Range<usize>,
     ) {
         let engine = self.engine;
-        let input = &self.receive[..n];
+        let input = &self.receive[received];
         let turn = self.runner.run(engine, inside, &mut client, input, &mut self.out);
         let rest = &input[turn.consumed..];
         if !rest.is_empty() && client.closing == Closing::No {

@@ -103,3 +103,28 @@ fn shutdown_comes_in_the_midst_of_work() {
         assert_eq!(server.wait().code(), Some(0));
     }
 }
+
+#[test]
+fn requests_that_were_read_together_run_alone() {
+    let server = Server::start(&["--io-threads", "1"]);
+    let mut ran = 0;
+    for _ in 0..20 {
+        let mut sessions = sessions(&server, 20);
+        for (i, (session, _)) in sessions.iter_mut().enumerate() {
+            // One of them kills the others, some of whose requests were read already.
+            let request: &[u8] = match i {
+                7 => {
+                    b"*6\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$4\r\nTYPE\r\n$6\r\nnormal\r\n\
+                       $6\r\nSKIPME\r\n$3\r\nyes\r\n"
+                }
+                _ => b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n",
+            };
+            session.send_bytes_until_closed(request);
+        }
+        for (i, (session, _)) in sessions.iter_mut().enumerate() {
+            let is_answered = session.value_or_end().is_some();
+            ran += usize::from(is_answered && i != 7);
+        }
+    }
+    assert_eq!(server.ask("GET n"), ran.to_string(), "whoever ran was answered");
+}
