@@ -11,6 +11,7 @@ mod container;
 pub mod generic;
 pub mod hyperloglog;
 pub mod list;
+pub mod pubsub;
 pub mod server;
 pub mod set;
 pub mod string;
@@ -30,6 +31,7 @@ pub fn all() -> &'static [&'static [Command]] {
         list::COMMANDS,
         set::COMMANDS,
         transactions::COMMANDS,
+        pubsub::COMMANDS,
         connection::COMMANDS,
         command_docs::COMMANDS,
         server::COMMANDS,

@@ -16,6 +16,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod wait;
 
 use engine::db::{Class, Edited};
 use engine::{CmdError, Command, Cx};
@@ -25,6 +26,12 @@ use store::value::End;
 use structures::listpack::Value;
 
 pub const COMMANDS: &[Command] = &[
+    wait::BLMOVE,
+    wait::BLMOVEM,
+    wait::BLMPOP,
+    wait::BLPOP,
+    wait::BRPOP,
+    wait::BRPOPLPUSH,
     read::LINDEX,
     change::LINSERT,
     read::LLEN,

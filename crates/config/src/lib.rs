@@ -46,5 +46,5 @@ pub use options::{OPTIONS, lookup};
 pub use rewrite::{LiveLines, Scope};
 pub use sample::sample;
 pub use set::{Changed, Plan, SetBy, SetError};
-pub use value::{Refusal, SavePoint, Value};
+pub use value::{EVENTS, Refusal, SavePoint, Value};
 pub use values::Config;

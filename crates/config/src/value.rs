@@ -40,12 +40,12 @@ pub enum Value {
     OutputBufferLimits(BufferLimits),
     OomScores([i64; 3]),
     Percentiles(Vec<f64>),
-    /// Bit `i` stands for letter `i` of `g$lshzxetdnKEm`.
+    /// Bit `i` stands for letter `i` of `g$lshzxetdnKEmoc`.
     KeyspaceEvents(u32),
 }
 
 /// Letters of `notify-keyspace-events`, in the order CONFIG GET prints them.
-const EVENTS: &[u8] = b"g$lshzxetdnKEm";
+pub const EVENTS: &[u8] = b"g$lshzxetdnKEmoc";
 /// What `A` stands for: `g$lshzxetd`.
 const EVENTS_ALL: u32 = 0x3ff;
 

@@ -135,7 +135,7 @@ impl Config {
         }
     }
 
-    /// Bit `i` stands for letter `i` of `g$lshzxetdnKEm`.
+    /// Bit `i` stands for letter `i` of `g$lshzxetdnKEmoc`.
     pub fn keyspace_events(&self) -> u32 {
         match self.value(crate::id::NOTIFY_KEYSPACE_EVENTS) {
             Value::KeyspaceEvents(bits) => *bits,

@@ -206,14 +206,13 @@ impl Cx<'_> {
     }
 
     /// There is nothing yet: the command shall run again when one of the keys among the arguments
-    /// `keys` has changed, until the deadline. Inside a transaction there is no waiting, and the
-    /// reply is that of a command whose time has come.
-    pub fn block(&mut self, keys: Range<usize>, deadline_ms: Option<i64>) {
+    /// `keys` has changed, until the deadline. False inside a transaction, where there is no
+    /// waiting: the handler replies as if its time had come.
+    pub fn block(&mut self, keys: Range<usize>, deadline_ms: Option<i64>) -> bool {
         if self.may_block {
             self.wait = Some(Wait { keys, deadline_ms });
-        } else {
-            self.reply.null_array();
         }
+        self.may_block
     }
 }
 

@@ -10,6 +10,7 @@ use crate::blocked::Blocked;
 use crate::clients::ClientIndex;
 use crate::multi::{Multi, Watch};
 use crate::output::Output;
+use crate::pubsub::Subscriptions;
 
 /// Where a client connects from, or to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,8 @@ pub struct Client {
     pub output: Output,
     /// When the output first exceeded its soft limit.
     pub output_over_since_ms: Option<i64>,
+    /// What it listens to.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// What it waits for; its further requests wait meanwhile.
     pub blocked: Option<Arc<Blocked>>,
     /// Its place in the journal, if it asked with SYNC for every change from now on.
@@ -138,6 +141,7 @@ impl Client {
             pending: Default::default(),
             output: Output::default(),
             output_over_since_ms: None,
+            subscriptions: None,
             blocked: None,
             follows: None,
             input_bytes: 0,
@@ -159,10 +163,19 @@ impl Client {
         self.user.as_deref().unwrap_or("default")
     }
 
-    /// Whether nothing but the plain path applies: in no transaction, replies on, not closing.
+    /// Whether nothing but the plain path applies: in no transaction, replies on, not closing, not
+    /// listening.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.multi.is_none() && self.reply_mode == ReplyMode::On && self.closing == Closing::No
+        self.multi.is_none()
+            && self.reply_mode == ReplyMode::On
+            && self.closing == Closing::No
+            && self.subscriptions.is_none()
+    }
+
+    /// Whether it is no sign of neglect when it says nothing: it follows, waits or listens.
+    pub fn waits_patiently(&self) -> bool {
+        self.follows.is_some() || self.blocked.is_some() || self.subscriptions.is_some()
     }
 
     /// RESET: everything but the connection itself is as new.
@@ -202,6 +215,8 @@ impl Client {
             + self.output.allocated_bytes()
             + self.pending.allocated_bytes()
             + self.multi.as_ref().map_or(0, |m| m.bytes())
+            + self.watch.as_ref().map_or(0, |w| w.bytes())
+            + self.subscriptions.as_ref().map_or(0, |s| s.bytes())
     }
 }
 

@@ -21,24 +21,8 @@ use structures::table::{HAS_TTL, Slot};
 use crate::effects::{Effects, encode_expired, encode_field_expired};
 use crate::engine::Engine;
 use crate::error::CmdError;
+pub use crate::notify::Class;
 use crate::stats::WorkerStats;
-
-/// The classes of keyspace notifications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    Generic,
-    String,
-    List,
-    Set,
-    Hash,
-    SortedSet,
-    Stream,
-    Expired,
-    Evicted,
-    New,
-    Overwritten,
-    TypeChanged,
-}
 
 pub struct Db<'a> {
     pub(crate) access: Access<'a>,
@@ -250,7 +234,7 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn read(&mut self, key: Key<'_>) -> Option<Record<'_>> {
         let Some(slot) = self.live(key) else {
-            self.stats.keyspace_misses.add(1);
+            self.missed(key);
             return None;
         };
         self.stats.keyspace_hits.add(1);
@@ -263,10 +247,16 @@ impl<'a> Db<'a> {
         Some(record)
     }
 
+    #[cold]
+    fn missed(&self, key: Key<'_>) {
+        self.stats.keyspace_misses.add(1);
+        self.engine.notify(self.index, Class::KeyMiss, "keymiss", key.bytes);
+    }
+
     /// As `read`, but it does not count as a use of the key (TTL, TYPE, OBJECT).
     pub fn read_untouched(&mut self, key: Key<'_>) -> Option<Record<'_>> {
         let Some(slot) = self.live(key) else {
-            self.stats.keyspace_misses.add(1);
+            self.missed(key);
             return None;
         };
         self.stats.keyspace_hits.add(1);
@@ -494,11 +484,10 @@ impl<'a> Db<'a> {
         self.touched(key);
     }
 
-    /// Tells of an event that changed a key. (Nobody but [`Db::touched`] listens before there is
-    /// Pub/Sub.)
+    /// Tells of an event that changed a key: those who listen, who watch it and who wait for it.
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: Key<'_>) {
-        let _ = (class, event);
+        self.engine.notify(self.index, class, event, key.bytes);
         self.touched(key);
     }
 

@@ -7,7 +7,7 @@
 //!     journal    the stream of changes           clients  one table for each worker
 //!     config     the options as text             settings the options commands look at
 //!     stats      counters for each worker        lazyfree the background thread
-//!     waits      clients that wait for keys
+//!     waits      clients that wait for keys      pubsub   who listens, and messages
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -26,6 +26,7 @@ use crate::blocked::Waits;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::cx::Handler;
+use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
 use crate::stats::{ErrorStats, WorkerStats};
@@ -88,6 +89,7 @@ pub struct Engine {
     pub journal: Journal,
     pub lazyfree: LazyFree,
     pub waits: Waits,
+    pub pubsub: PubSub,
     pub clients: PerWorker<Clients>,
     pub stats: Box<[CachePadded<WorkerStats>]>,
     pub errors: ErrorStats,
@@ -173,6 +175,7 @@ impl Engine {
             journal: Journal::new(workers, backlog),
             lazyfree: LazyFree::start(),
             waits: Waits::new(workers),
+            pubsub: PubSub::new(workers),
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
             settings,

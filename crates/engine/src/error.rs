@@ -120,6 +120,14 @@ impl CmdError {
         CmdError(Cow::Owned(text.into()))
     }
 
+    /// On a connection that has subscribed.
+    pub fn only_listens(name: &str) -> CmdError {
+        CmdError::text(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+             RESET are allowed in this context"
+        ))
+    }
+
     /// `name` is the full name in small letters, subcommands as `config|get`.
     pub fn wrong_arity(name: &str) -> CmdError {
         CmdError::text(format!("ERR wrong number of arguments for '{name}' command"))

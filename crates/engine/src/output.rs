@@ -8,7 +8,8 @@
 //! Most connections never have any: sockets take small replies at once. A large reply waits here
 //! as the buffer it was written into, so nothing is copied, and nothing is moved forward when a
 //! part of it has gone. Small replies fill chunks of a fixed size behind it. What is sent is freed
-//! chunk by chunk, and when all is sent nothing is left but the struct.
+//! chunk by chunk, and when all is sent nothing is left but the struct. A large message that many
+//! clients get is one chunk of all of them.
 //!
 //! # Invariants
 //!
@@ -16,13 +17,39 @@
 //! (2) `unsent` is the sum of the chunks' lengths less `sent`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Small replies are gathered in chunks of this size.
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// Messages from this length on are shared, not copied.
+const SHARED_BYTES_MIN: usize = 1024;
+
+#[derive(Debug)]
+enum Chunk {
+    Own(Vec<u8>),
+    Shared(Arc<[u8]>),
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Chunk::Own(bytes) => bytes,
+            Chunk::Shared(bytes) => bytes,
+        }
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        match self {
+            Chunk::Own(bytes) => bytes.capacity(),
+            Chunk::Shared(bytes) => bytes.len(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Output {
-    chunks: VecDeque<Vec<u8>>,
+    chunks: VecDeque<Chunk>,
     sent: usize,
     unsent: usize,
 }
@@ -43,8 +70,8 @@ impl Output {
     }
 
     pub fn allocated_bytes(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum::<usize>()
-            + self.chunks.capacity() * size_of::<Vec<u8>>()
+        self.chunks.iter().map(Chunk::allocated_bytes).sum::<usize>()
+            + self.chunks.capacity() * size_of::<Chunk>()
     }
 
     /// Adds what `fresh` holds but for its first `from` bytes, which are sent already (0 unless
@@ -60,11 +87,11 @@ impl Output {
         // Unless it is mostly room: readers that are slow may be many.
         if len >= CHUNK_BYTES && fresh.capacity() / 2 <= len {
             self.sent += from;
-            self.chunks.push_back(std::mem::take(fresh));
+            self.chunks.push_back(Chunk::Own(std::mem::take(fresh)));
             return;
         }
         match self.chunks.back_mut() {
-            Some(last) if last.len() + len <= last.capacity() => {
+            Some(Chunk::Own(last)) if last.len() + len <= last.capacity() => {
                 last.extend_from_slice(&fresh[from..]);
             }
             _ => {
@@ -72,15 +99,25 @@ impl Output {
                 let room = if self.chunks.is_empty() { len } else { CHUNK_BYTES.max(len) };
                 let mut chunk = Vec::with_capacity(room);
                 chunk.extend_from_slice(&fresh[from..]);
-                self.chunks.push_back(chunk);
+                self.chunks.push_back(Chunk::Own(chunk));
             }
         }
         fresh.clear();
     }
 
+    /// Adds a message that others get too.
+    pub fn push_shared(&mut self, message: &Arc<[u8]>) {
+        if message.len() < SHARED_BYTES_MIN {
+            self.push(&mut message.to_vec(), 0);
+        } else {
+            self.unsent += message.len();
+            self.chunks.push_back(Chunk::Shared(message.clone()));
+        }
+    }
+
     /// The next bytes to send: some if there are any.
     pub fn next(&self) -> &[u8] {
-        self.chunks.front().map_or(&[], |chunk| &chunk[self.sent..])
+        self.chunks.front().map_or(&[], |chunk| &chunk.bytes()[self.sent..])
     }
 
     /// `n` of the bytes that [`Output::next`] showed have been sent.
@@ -88,7 +125,7 @@ impl Output {
         assert!(n <= self.next().len(), "no more is sent than was there");
         self.sent += n;
         self.unsent -= n;
-        if self.chunks.front().is_some_and(|chunk| chunk.len() == self.sent) {
+        if self.chunks.front().is_some_and(|chunk| chunk.bytes().len() == self.sent) {
             self.chunks.pop_front();
             self.sent = 0;
         }
@@ -139,6 +176,23 @@ mod tests {
         output.push(&mut vec![8], 0);
         let all = drain(&mut output, 50_000);
         assert_eq!(all, [&[7; 60_000][..], &[8]].concat());
+    }
+
+    #[test]
+    fn a_large_message_is_shared() {
+        let message: Arc<[u8]> = vec![7; 100_000].into();
+        let mut outputs = [Output::default(), Output::default()];
+        for output in &mut outputs {
+            output.push(&mut vec![1], 0);
+            output.push_shared(&message);
+            output.push(&mut vec![2], 0);
+        }
+        assert_eq!(Arc::strong_count(&message), 3);
+        for output in &mut outputs {
+            let all = drain(output, 33_333);
+            assert_eq!(all, [&[1][..], &message[..], &[2]].concat());
+        }
+        assert_eq!(Arc::strong_count(&message), 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use command::declare::Flag;
 use command::table::Entry;
-use resp::Args;
+use resp::{Args, Protocol};
 
 use crate::client::Client;
 use crate::cx::Handler;
@@ -26,8 +26,12 @@ pub(crate) struct Request<'a> {
 
 type Reason = fn(&Request<'_>) -> Option<CmdError>;
 
-const REASONS: &[(&str, Reason)] =
-    &[("arity", arity), ("authentication", authentication), ("inside a transaction", no_multi)];
+const REASONS: &[(&str, Reason)] = &[
+    ("arity", arity),
+    ("authentication", authentication),
+    ("inside a transaction", no_multi),
+    ("only listens", only_listens),
+];
 
 pub(crate) fn refuse(request: &Request<'_>) -> Option<CmdError> {
     REASONS.iter().find_map(|(_, reason)| reason(request))
@@ -42,6 +46,25 @@ fn authentication(r: &Request<'_>) -> Option<CmdError> {
         && !r.client.authenticated
         && !r.entry.has(Flag::NoAuth);
     needed.then_some(CmdError::NO_AUTH)
+}
+
+/// What else may be said on a connection of RESP2 that has subscribed: it cannot tell replies from
+/// messages.
+fn only_listens(r: &Request<'_>) -> Option<CmdError> {
+    const ALLOWED: &[&str] = &[
+        "ping",
+        "subscribe",
+        "unsubscribe",
+        "psubscribe",
+        "punsubscribe",
+        "ssubscribe",
+        "sunsubscribe",
+        "quit",
+        "reset",
+    ];
+    let listens = r.client.protocol == Protocol::Resp2 && r.client.subscriptions.is_some();
+    let refused = listens && !ALLOWED.contains(&&*r.entry.full_name);
+    refused.then(|| CmdError::only_listens(&r.entry.full_name))
 }
 
 fn no_multi(r: &Request<'_>) -> Option<CmdError> {

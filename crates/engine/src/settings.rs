@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use crate::notify::Wanted;
 use config::{ClientClass, Config, id};
 use store::Limits;
 use store::eviction_clock::UsageClock;
@@ -30,10 +31,12 @@ pub struct Settings {
     pub protected_mode: AtomicBool,
     pub password_required: AtomicBool,
     pub output_limit: OutputLimit,
+    pub pubsub_output_limit: OutputLimit,
+    pub events: Wanted,
     limits: LimitOptions,
 }
 
-/// Hard and soft limit of a normal client's output buffer, and the seconds of the soft one.
+/// Hard and soft limit of a client's output buffer, and the seconds of the soft one.
 #[derive(Default)]
 pub struct OutputLimit {
     pub hard_bytes: AtomicUsize,
@@ -76,6 +79,15 @@ impl LimitOptions {
     }
 }
 
+impl OutputLimit {
+    fn load(&self, config: &Config, class: ClientClass) {
+        let limit = config.output_buffer_limit(class);
+        self.hard_bytes.store(limit.hard_bytes as usize, Relaxed);
+        self.soft_bytes.store(limit.soft_bytes as usize, Relaxed);
+        self.soft_s.store(limit.soft_seconds, Relaxed);
+    }
+}
+
 impl Settings {
     /// Takes over what the configuration says.
     pub fn load(&self, config: &Config) {
@@ -97,10 +109,9 @@ impl Settings {
         self.lazy_user_del.store(config.flag(id::LAZYFREE_LAZY_USER_DEL), Relaxed);
         self.lazy_user_flush.store(config.flag(id::LAZYFREE_LAZY_USER_FLUSH), Relaxed);
         self.protected_mode.store(config.flag(id::PROTECTED_MODE), Relaxed);
-        let limit = config.output_buffer_limit(ClientClass::Normal);
-        self.output_limit.hard_bytes.store(limit.hard_bytes as usize, Relaxed);
-        self.output_limit.soft_bytes.store(limit.soft_bytes as usize, Relaxed);
-        self.output_limit.soft_s.store(limit.soft_seconds, Relaxed);
+        self.output_limit.load(config, ClientClass::Normal);
+        self.pubsub_output_limit.load(config, ClientClass::Pubsub);
+        self.events.load(config);
         self.limits.load(config);
         self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
     }

@@ -45,7 +45,7 @@ use base::number::write_f64_resp;
 use crate::encode::{HEADER_BYTES_MAX, write_bulk, write_header};
 
 /// The protocol of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     #[default]
     Resp2,

@@ -19,11 +19,13 @@
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
 //! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
-//! [`waits`] (clients that wait for a key), [`limits`] (what a client may cost).
+//! [`waits`] (clients that wait for a key), [`mail`] (published messages), [`limits`] (what a client
+//! may cost).
 
 mod ahead;
 mod feed;
 mod limits;
+mod mail;
 mod serve;
 mod waits;
 
@@ -139,10 +141,14 @@ impl Worker {
             self.run_ahead(&mut inside);
             self.run_queue(&mut inside);
             self.time_out(&mut inside);
+            if engine.pubsub.has_mail(self.index) {
+                self.deliver_mail(&mut inside);
+            }
             self.feed(&mut inside);
             self.cron(&mut inside);
             drop(inside);
             engine.journal.wake_readers();
+            engine.wake_mailboxes();
             let stats = &engine.stats[self.index];
             stats.turns.add(1);
             stats.turn_ticks.add(store::ticks::now().wrapping_sub(began));
@@ -238,6 +244,7 @@ impl Worker {
         }
         self.queue.extend(self.parked.drain(..));
         self.take_served(inside);
+        self.deliver_mail(inside);
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
             let engine = self.engine;
@@ -293,6 +300,7 @@ impl Worker {
         let _ = self.driver.remove(conn.fd.as_fd());
         if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
             self.abandon_wait(&mut client);
+            self.engine.unsubscribe_from_everything(&mut client);
         }
         self.engine.forget_client();
     }

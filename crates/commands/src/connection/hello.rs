@@ -102,6 +102,7 @@ fn hello(cx: &mut Cx<'_>) -> CmdResult {
     }
     if let Some(protocol) = wish.protocol {
         cx.client.protocol = protocol;
+        cx.engine.resubscribe(cx.client, cx.worker);
         cx.reply.set_protocol(protocol);
     }
     reply_hello(cx);

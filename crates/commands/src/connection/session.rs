@@ -3,6 +3,7 @@
 use command::declare::*;
 use engine::client::Closing;
 use engine::{CmdError, CmdResult, Command, Cx};
+use resp::Protocol;
 
 use Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
 
@@ -26,6 +27,12 @@ pub(super) const PING: Command = Command {
 
 fn ping(cx: &mut Cx<'_>) -> CmdResult {
     match cx.argc() {
+        // Who has subscribed cannot tell a reply from a message unless it looks like one.
+        1 | 2 if cx.client.protocol == Protocol::Resp2 && cx.client.subscriptions.is_some() => {
+            cx.reply.array(2);
+            cx.reply.bulk(b"pong");
+            cx.reply.bulk(if cx.argc() == 2 { cx.arg(1) } else { b"" });
+        }
         1 => cx.reply.simple("PONG"),
         2 => cx.reply.bulk(cx.args.at(1)),
         _ => return Err(CmdError::wrong_arity(cx.name())),
@@ -116,6 +123,7 @@ pub(super) const RESET: Command = Command {
 };
 
 fn reset(cx: &mut Cx<'_>) -> CmdResult {
+    cx.engine.unsubscribe_from_everything(cx.client);
     cx.client.reset(!cx.engine.has_password());
     cx.reply.set_protocol(cx.client.protocol);
     cx.reply.simple("RESET");

@@ -1,5 +1,7 @@
 //! LPOP, RPOP, and LMPOP, which takes from the first list there is.
 
+use std::ops::Range;
+
 use command::declare::Flag::{self, Fast, Write};
 use command::declare::KeyFlag::{Access, Delete, RW};
 use command::declare::{Arg, Group, flag, integer, key, many, one_of, opt, token};
@@ -119,34 +121,84 @@ pub(super) const LMPOP: Command = Command {
 };
 
 fn lmpop(cx: &mut Cx<'_>) -> CmdResult {
-    let numkeys = positive(cx, 1, "numkeys")?;
-    let at_end = numkeys.saturating_add(2);
-    if at_end >= cx.argc() {
-        return Err(CmdError::SYNTAX);
+    let wish = Wish::parse(cx, 1)?;
+    if !pop_first(cx, &wish)? {
+        cx.reply.null_array();
     }
-    let end = end_named(cx, at_end)?;
-    let count = match cx.argc() - at_end - 1 {
-        0 => 1,
-        2 if cx.is_word(at_end + 1, "COUNT") => positive(cx, at_end + 2, "count")?,
-        // A bad count is told of before what stands behind it.
-        3.. if cx.is_word(at_end + 1, "COUNT") => {
-            positive(cx, at_end + 2, "count")?;
+    Ok(())
+}
+
+/// What LMPOP and BLMPOP are told.
+pub(super) struct Wish {
+    /// Arguments that are keys.
+    pub(super) keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+impl Wish {
+    /// `numkeys` and all behind it, from argument `at` on.
+    pub(super) fn parse(cx: &Cx<'_>, at: usize) -> Result<Wish, CmdError> {
+        let numkeys = positive(cx, at, "numkeys")?;
+        let at_end = numkeys.saturating_add(at + 1);
+        if at_end >= cx.argc() {
             return Err(CmdError::SYNTAX);
         }
-        _ => return Err(CmdError::SYNTAX),
-    };
-    for index in 2..at_end {
+        let end = end_named(cx, at_end)?;
+        let count = match cx.argc() - at_end - 1 {
+            0 => 1,
+            2 if cx.is_word(at_end + 1, "COUNT") => positive(cx, at_end + 2, "count")?,
+            // A bad count is told of before what stands behind it.
+            3.. if cx.is_word(at_end + 1, "COUNT") => {
+                positive(cx, at_end + 2, "count")?;
+                return Err(CmdError::SYNTAX);
+            }
+            _ => return Err(CmdError::SYNTAX),
+        };
+        Ok(Wish { keys: at + 1..at_end, end, count })
+    }
+}
+
+/// Pops from the first list that is there; false if none is.
+pub(super) fn pop_first(cx: &mut Cx<'_>, wish: &Wish) -> Result<bool, CmdError> {
+    let first = first_list(cx, wish.keys.clone())?;
+    if let Some(index) = first {
+        pop_from(cx, index, wish.end, wish.count)?;
+    }
+    Ok(first.is_some())
+}
+
+/// The first of the key arguments under which there is a list. A command that is served looks at
+/// the key that is ready only, and waits on if that holds something else.
+pub(super) fn first_list(cx: &mut Cx<'_>, keys: Range<usize>) -> Result<Option<usize>, CmdError> {
+    for index in keys {
         let key = cx.key(index);
+        if !cx.considers(key.bytes) {
+            continue;
+        }
         match cx.db.look(key).map(|record| record.value_type()) {
             None => {}
-            Some(Type::List) => {
-                pop_from(cx, index, end, count)?;
-                return Ok(());
-            }
+            Some(Type::List) => return Ok(Some(index)),
+            Some(_) if cx.is_served() => {}
             Some(_) => return Err(CmdError::WRONG_TYPE),
         }
     }
-    cx.reply.null_array();
+    Ok(None)
+}
+
+/// Pops one element from the list under a key argument; replies with both.
+pub(super) fn pop_one(cx: &mut Cx<'_>, index: usize, end: End) -> CmdResult {
+    let (key, limits) = (cx.key(index), cx.db.limits());
+    cx.reply.array(2);
+    cx.reply.bulk(key.bytes);
+    let reply = &mut cx.reply;
+    let popped = cx.db.edit(key, Absent::Skip, |list: &mut List| {
+        reply_value(reply, list.view().at_end(end).expect("a list is not empty"));
+        list.drop_end(end, 1, &limits);
+    })?;
+    let popped = popped.expect("it was just looked up");
+    tell_removed(cx, key, pop_event(end), 1, &popped);
+    cx.propagate(&[if end == End::Head { b"LPOP" } else { b"RPOP" }, key.bytes]);
     Ok(())
 }
 

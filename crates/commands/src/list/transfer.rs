@@ -13,11 +13,22 @@ use store::{Limits, View};
 
 use super::{end_named, pop_event, push_event, tell_removed};
 
-const FLAGS: &[Flag] = &[Write, DenyOom];
-const SOURCE: Arg = key("source", &[RW, Access, Delete]);
-const DESTINATION: Arg = key("destination", &[RW, Insert]);
-const FROM: Arg = one_of("wherefrom", &[flag("LEFT"), flag("RIGHT")]);
-const TO: Arg = one_of("whereto", &[flag("LEFT"), flag("RIGHT")]);
+pub(super) const FLAGS: &[Flag] = &[Write, DenyOom];
+pub(super) const SOURCE: Arg = key("source", &[RW, Access, Delete]);
+pub(super) const DESTINATION: Arg = key("destination", &[RW, Insert]);
+pub(super) const FROM: Arg = one_of("wherefrom", &[flag("LEFT"), flag("RIGHT")]);
+pub(super) const TO: Arg = one_of("whereto", &[flag("LEFT"), flag("RIGHT")]);
+
+pub(super) const MANY: Arg = opt(block(
+    "how-many",
+    &[
+        one_of(
+            "selector",
+            &[token("COUNT", integer("count")), token("EXACTLY", integer("exactly"))],
+        ),
+        one_of("ordering", &[flag("OBO"), flag("BULK")]),
+    ],
+));
 
 pub(super) const LMOVE: Command = Command {
     name: "LMOVE",
@@ -64,22 +75,7 @@ pub(super) const LMOVEM: Command = Command {
     summary: "Moves elements from an end of a list to an end of another, and returns them.",
     complexity: "O(N) in the elements moved",
     flags: FLAGS,
-    args: &[
-        SOURCE,
-        DESTINATION,
-        FROM,
-        TO,
-        opt(block(
-            "how-many",
-            &[
-                one_of(
-                    "selector",
-                    &[token("COUNT", integer("count")), token("EXACTLY", integer("exactly"))],
-                ),
-                one_of("ordering", &[flag("OBO"), flag("BULK")]),
-            ],
-        )),
-    ],
+    args: &[SOURCE, DESTINATION, FROM, TO, MANY],
     examples: &[
         ("RPUSH todo a b c d", "(integer) 4"),
         ("LMOVEM todo done LEFT LEFT COUNT 2 OBO", "1) \"b\"\n2) \"a\""),
@@ -103,42 +99,64 @@ fn move_one(cx: &mut Cx<'_>, from: End, to: End) -> CmdResult {
         cx.reply.null();
         return Ok(());
     }
+    move_first(cx, from, to)
+}
+
+/// Moves an element of the source, which has one.
+pub(super) fn move_first(cx: &mut Cx<'_>, from: End, to: End) -> CmdResult {
     let moved = transfer(cx, (from, to), 1, false)?;
     cx.reply.bulk(&moved[0]);
     Ok(())
 }
 
 fn lmovem(cx: &mut Cx<'_>) -> CmdResult {
-    let (from, to) = (end_named(cx, 3)?, end_named(cx, 4)?);
-    let (count, is_exact, one_by_one) = match cx.argc() {
-        5 => (1, false, false),
-        8 => how_many(cx)?,
-        _ => return Err(CmdError::SYNTAX),
-    };
-    // Too few elements are told of before a destination of another type.
-    let len = len_of(cx, 1)?.unwrap_or(0);
-    if len == 0 || is_exact && len < count {
+    let ends = (end_named(cx, 3)?, end_named(cx, 4)?);
+    let many = Many::parse(cx, 5)?;
+    if !move_many(cx, ends, &many)? {
         cx.reply.null_array();
-        return Ok(());
     }
-    let moved = transfer(cx, (from, to), count.min(len), one_by_one)?;
-    cx.reply.array(moved.len());
-    moved.iter().for_each(|element| cx.reply.bulk(element));
     Ok(())
 }
 
-/// COUNT or EXACTLY, their number, OBO or BULK.
-fn how_many(cx: &Cx<'_>) -> Result<(usize, bool, bool), CmdError> {
-    let is_exact = cx.is_word(5, "EXACTLY");
-    if !is_exact && !cx.is_word(5, "COUNT") {
-        return Err(CmdError::SYNTAX);
+/// How many elements LMOVEM and BLMOVEM move, and in which order.
+pub(super) struct Many {
+    count: usize,
+    is_exact: bool,
+    one_by_one: bool,
+}
+
+impl Many {
+    /// COUNT or EXACTLY, their number, OBO or BULK, from argument `at` on; without them, one.
+    pub(super) fn parse(cx: &Cx<'_>, at: usize) -> Result<Many, CmdError> {
+        match cx.argc() - at {
+            0 => return Ok(Many { count: 1, is_exact: false, one_by_one: false }),
+            3 => {}
+            _ => return Err(CmdError::SYNTAX),
+        }
+        let is_exact = cx.is_word(at, "EXACTLY");
+        if !is_exact && !cx.is_word(at, "COUNT") {
+            return Err(CmdError::SYNTAX);
+        }
+        let count = super::positive(cx, at + 1, "count")?;
+        let one_by_one = cx.is_word(at + 2, "OBO");
+        if !one_by_one && !cx.is_word(at + 2, "BULK") {
+            return Err(CmdError::SYNTAX);
+        }
+        Ok(Many { count, is_exact, one_by_one })
     }
-    let count = super::positive(cx, 6, "count")?;
-    let one_by_one = cx.is_word(7, "OBO");
-    if !one_by_one && !cx.is_word(7, "BULK") {
-        return Err(CmdError::SYNTAX);
+}
+
+/// Moves elements and replies with them; false if there are too few.
+pub(super) fn move_many(cx: &mut Cx<'_>, ends: (End, End), many: &Many) -> Result<bool, CmdError> {
+    // Too few elements are told of before a destination of another type.
+    let len = len_of(cx, 1)?.unwrap_or(0);
+    if len == 0 || many.is_exact && len < many.count {
+        return Ok(false);
     }
-    Ok((count, is_exact, one_by_one))
+    let moved = transfer(cx, ends, many.count.min(len), many.one_by_one)?;
+    cx.reply.array(moved.len());
+    moved.iter().for_each(|element| cx.reply.bulk(element));
+    Ok(true)
 }
 
 /// The length of the list under a key argument, if there is one.

@@ -114,11 +114,7 @@ impl Worker {
         let engine = &self.engine;
         let Some(client) = engine.clients.mine(inside).get(index) else { return false };
         let idle_ms = now_ms - client.active_ms;
-        if timeout_ms > 0
-            && idle_ms > timeout_ms
-            && client.follows.is_none()
-            && client.blocked.is_none()
-        {
+        if timeout_ms > 0 && idle_ms > timeout_ms && !client.waits_patiently() {
             engine.host.log('-', "Closing idle client");
             return true;
         }

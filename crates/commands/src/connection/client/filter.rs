@@ -24,7 +24,13 @@ enum ClientType {
 
 impl ClientType {
     fn of(client: &Client) -> ClientType {
-        if client.follows.is_some() { ClientType::Replica } else { ClientType::Normal }
+        if client.follows.is_some() {
+            ClientType::Replica
+        } else if client.subscriptions.is_some() {
+            ClientType::PubSub
+        } else {
+            ClientType::Normal
+        }
     }
 
     fn named(name: &[u8]) -> Result<ClientType, CmdError> {

@@ -13,6 +13,7 @@
 use std::io::Write;
 
 use engine::client::{Address, Closing};
+use engine::pubsub::Topic;
 use engine::{Client, Cx, Engine};
 use resp::{Args, Protocol};
 
@@ -63,8 +64,11 @@ impl<'a> Viewer<'a> {
         field("idle", &self.idle_s(client));
         field("flags", &flags(client));
         field("db", &client.db);
-        for none_yet in ["sub", "psub", "ssub"] {
-            field(none_yet, &0);
+        for (name, topic) in
+            [("sub", Topic::Channel), ("psub", Topic::Pattern), ("ssub", Topic::Shard)]
+        {
+            let subscriptions = client.subscriptions.as_ref();
+            field(name, &subscriptions.map_or(0, |all| all.count(topic)));
         }
         field("multi", &client.multi.as_ref().map_or(-1, |multi| multi.len() as i64));
         field("watch", &client.watch.as_ref().map_or(0, |watch| watch.len()));
@@ -110,6 +114,7 @@ impl<'a> Viewer<'a> {
 /// The letters of the client's state; `N` if there are none.
 pub(super) fn flags(client: &Client) -> String {
     let states = [
+        (client.subscriptions.is_some(), 'P'),
         (client.blocked.is_some(), 'b'),
         (client.follows.is_some(), 'S'),
         (client.multi.is_some(), 'x'),

@@ -1,0 +1,90 @@
+//! Pub/Sub as clients see it.
+
+use resp::Value;
+use testkit::transcript::check;
+use testkit::{Session, TestServer};
+
+#[test]
+fn a_subscriber_of_resp2_may_do_little_else() {
+    check(
+        "> SUBSCRIBE a
+         1) \"subscribe\"
+         2) \"a\"
+         3) (integer) 1
+         > PSUBSCRIBE b*
+         1) \"psubscribe\"
+         2) \"b*\"
+         3) (integer) 2
+         > SSUBSCRIBE a
+         1) \"ssubscribe\"
+         2) \"a\"
+         3) (integer) 1
+         > GET k
+         (error) ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context
+         > PING
+         1) \"pong\"
+         2) \"\"
+         > RESET
+         RESET
+         > GET k
+         (nil)
+         > PUBSUB NUMPAT
+         (integer) 0",
+    );
+}
+
+/// What has been published to this client's worker, as text.
+fn mail(server: &mut TestServer, session: &Session) -> Vec<String> {
+    let mail = server.engine.pubsub.take_mail(session.worker);
+    let mine = mail.iter().filter(|mail| mail.to.iter().any(|(_, id)| *id == session.client.id));
+    mine.map(|mail| {
+        let (value, _) = resp::decode(&mail.frame).expect("it is RESP").expect("it is whole");
+        let (Value::Array(words) | Value::Push(words)) = value else { panic!("not a message") };
+        let words: Vec<_> = words.iter().map(|word| word.text().expect("words")).collect();
+        words.join(" ")
+    })
+    .collect()
+}
+
+#[test]
+fn who_listens_in_two_ways_gets_a_message_twice() {
+    let mut server = TestServer::new(2);
+    let (mut ann, mut bob) = (server.connect_to(0), server.connect_to(1));
+    server.reply(&mut ann, "SUBSCRIBE news");
+    server.reply(&mut ann, "PSUBSCRIBE n*");
+    assert_eq!(server.reply(&mut bob, "PUBLISH news hello"), Value::Integer(2));
+    assert_eq!(server.reply(&mut bob, "PUBLISH other hello"), Value::Integer(0));
+    assert_eq!(mail(&mut server, &ann), ["message news hello", "pmessage n* news hello"]);
+}
+
+#[test]
+fn events_are_published_by_key_and_by_name_if_their_class_is_wanted() {
+    let mut server = TestServer::new(1);
+    let (mut ann, mut bob) = (server.connect(), server.connect());
+    server.reply(&mut bob, "CONFIG SET notify-keyspace-events KE$g");
+    server.reply(&mut ann, "PSUBSCRIBE __key*");
+    for call in ["SET k 1", "EXPIRE k 100", "SADD s a", "DEL k"] {
+        server.reply(&mut bob, call);
+    }
+    assert_eq!(
+        mail(&mut server, &ann),
+        [
+            "pmessage __key* __keyspace@0__:k set",
+            "pmessage __key* __keyevent@0__:set k",
+            "pmessage __key* __keyspace@0__:k expire",
+            "pmessage __key* __keyevent@0__:expire k",
+            "pmessage __key* __keyspace@0__:k del",
+            "pmessage __key* __keyevent@0__:del k",
+        ]
+    );
+}
+
+#[test]
+fn a_miss_is_an_event_but_no_change() {
+    let mut server = TestServer::new(1);
+    let (mut ann, mut bob) = (server.connect(), server.connect());
+    server.reply(&mut bob, "CONFIG SET notify-keyspace-events Em");
+    server.reply(&mut ann, "SUBSCRIBE __keyevent@0__:keymiss");
+    server.reply(&mut bob, "GET nokey");
+    assert_eq!(mail(&mut server, &ann), ["message __keyevent@0__:keymiss nokey"]);
+}
