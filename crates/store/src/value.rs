@@ -21,12 +21,14 @@ pub mod hash;
 mod limits;
 pub mod list;
 pub mod set;
+pub mod stream;
 mod string;
 
 pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
 pub use list::{End, List};
 pub use set::{Set, SetRef};
+pub use stream::Stream;
 pub use string::BigString;
 
 use crate::record::{StrRef, Type};
@@ -105,6 +107,7 @@ pub enum Collection {
     List(List),
     Set(Set),
     Hash(Hash),
+    Stream(Box<Stream>),
 }
 
 /// Evaluates an expression for whichever collection it is.
@@ -114,6 +117,10 @@ macro_rules! each {
             Collection::List($value) => $result,
             Collection::Set($value) => $result,
             Collection::Hash($value) => $result,
+            Collection::Stream($value) => {
+                let $value = &**$value;
+                $result
+            }
         }
     };
 }
@@ -168,6 +175,7 @@ impl Collection {
             Collection::List(list) => ValueRef::List(list.view()),
             Collection::Set(set) => ValueRef::Set(set.view()),
             Collection::Hash(hash) => ValueRef::Hash(hash.view()),
+            Collection::Stream(stream) => ValueRef::Stream(stream.view()),
         }
     }
 }
@@ -179,6 +187,7 @@ pub enum ValueRef<'a> {
     List(<List as CollectionType>::Ref<'a>),
     Set(<Set as CollectionType>::Ref<'a>),
     Hash(<Hash as CollectionType>::Ref<'a>),
+    Stream(&'a Stream),
 }
 
 impl<'a> ValueRef<'a> {
@@ -202,6 +211,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::List(list) => Some(list.encoding_name()),
             ValueRef::Set(set) => Some(set.encoding_name()),
             ValueRef::Hash(hash) => Some(hash.encoding_name()),
+            ValueRef::Stream(stream) => Some(stream.encoding_name()),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use engine::Engine;
+use store::value::Stream;
+use store::value::stream::StreamId;
 use store::{Record, ValueRef};
 
 /// A key with its database.
@@ -23,6 +25,8 @@ enum Value {
     Set(Vec<Vec<u8>>),
     /// Fields, values and expiries, sorted.
     Hash(Vec<(Vec<u8>, Vec<u8>, Option<i64>)>),
+    /// What it remembers, its entries, and its groups with what is pending, a line each.
+    Stream(Vec<String>),
 }
 
 impl Held {
@@ -43,6 +47,10 @@ impl Held {
                 fields.sort();
                 Value::Hash(fields)
             }
+            ValueRef::Stream(stream) => {
+                stream.check();
+                Value::Stream(stream_lines(stream))
+            }
         };
         Held { value, expire_ms: record.expire_ms() }
     }
@@ -51,7 +59,7 @@ impl Held {
     pub(super) fn integer(&self) -> Option<i64> {
         match &self.value {
             Value::String(text) => base::number::parse_i64(text),
-            Value::List(_) | Value::Set(_) | Value::Hash(_) => None,
+            Value::List(_) | Value::Set(_) | Value::Hash(_) | Value::Stream(_) => None,
         }
     }
 }
@@ -72,12 +80,37 @@ impl std::fmt::Debug for Held {
                     expire_ms.map_or(Ok(()), |at_ms| write!(f, "@{at_ms}"))?;
                 }
             }
+            Value::Stream(lines) => write!(f, "stream {lines:?}")?,
         }
         match self.expire_ms {
             Some(at_ms) => write!(f, " until {at_ms}"),
             None => Ok(()),
         }
     }
+}
+
+fn stream_lines(stream: &Stream) -> Vec<String> {
+    let log = &stream.log;
+    let mut lines = vec![format!(
+        "last {} deleted {} added {}",
+        log.last_id(),
+        log.max_deleted_id(),
+        log.entries_added()
+    )];
+    for entry in log.range(StreamId::MIN, StreamId::MAX) {
+        let words = entry.pairs().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]);
+        let words: Vec<_> = words.map(|word| word.escape_ascii().to_string()).collect();
+        lines.push(format!("{} {}", entry.id, words.join(" ")));
+    }
+    for group in stream.groups() {
+        let name = group.name().escape_ascii();
+        lines.push(format!("group {name} {} {:?}", group.last_id, group.entries_read));
+        for pending in group.pending_range(StreamId::MIN..=StreamId::MAX) {
+            let owner = pending.owner.map_or(&b""[..], |owner| owner.name()).escape_ascii();
+            lines.push(format!("{} {owner} {}", pending.id, pending.deliveries));
+        }
+    }
+    lines
 }
 
 /// Every key of every database, whether its time has come or not. Checks the tables on the way.

@@ -8,6 +8,7 @@
 
 use engine::{CmdResult, Cx};
 use sha1::{Digest as _, Sha1};
+use store::value::stream::StreamId;
 use store::{Record, Type, ValueRef};
 use structures::listpack::TextBuffer;
 
@@ -61,6 +62,15 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
                     one.add(b"!!hexpire!!");
                 }
                 digest.add(&one.0);
+            }
+        }
+        ValueRef::Stream(stream) => {
+            for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
+                digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.pairs() {
+                    digest.mix(&field.to_vec());
+                    digest.mix(&value.to_vec());
+                }
             }
         }
     }

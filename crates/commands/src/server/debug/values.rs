@@ -54,6 +54,10 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
                 length(hash.len()) + sizes.sum::<usize>()
             }
         },
+        ValueRef::Stream(stream) => {
+            let nodes = stream.log.nodes().map(|node| text(16) + text(node.bytes().len()));
+            length(stream.log.node_count()) + nodes.sum::<usize>()
+        }
     }
 }
 
