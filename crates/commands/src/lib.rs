@@ -14,6 +14,7 @@ pub mod list;
 pub mod pubsub;
 pub mod server;
 pub mod set;
+pub mod stream;
 pub mod string;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub fn all() -> &'static [&'static [Command]] {
         hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
+        stream::COMMANDS,
         transactions::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,

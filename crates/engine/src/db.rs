@@ -654,6 +654,12 @@ impl<'a> Db<'a> {
         ExpiryClock { now_ms: self.usage.now_ms, stands: self.replays }
     }
 
+    /// Whether a stream of effects is replayed: the command was accepted once, and what it depended
+    /// on then may look otherwise now.
+    pub fn is_replaying(&self) -> bool {
+        self.replays
+    }
+
     /// A command gave the key a moment that has passed: the key goes as expired keys go, and its
     /// deletion is what shall be repeated instead of the command. False if there is no such key.
     pub fn delete_as_due(&mut self, key: Key<'_>) -> bool {

@@ -85,6 +85,12 @@ impl Effects {
         }
     }
 
+    /// Whether anybody will hear what is to be repeated. What is not heard need not be said.
+    #[inline]
+    pub fn are_heard(&self) -> bool {
+        !self.silent
+    }
+
     /// Repeat nothing of this command.
     pub fn propagate_nothing(&mut self) {
         self.instead = Instead::Nothing;

@@ -103,6 +103,70 @@ fixed! {
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    STREAM_START_ID = "ERR invalid start ID for the interval";
+    STREAM_END_ID = "ERR invalid end ID for the interval";
+    XADD_ZERO_ID = "ERR The ID specified in XADD must be greater than 0-0";
+    XADD_SMALL_ID = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    XADD_NO_ID_LEFT = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    XADD_TOO_LARGE = "ERR Elements are too large to be stored";
+    TRIM_MAXLEN_AND_MINID = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    TRIM_MAXLEN = "ERR The MAXLEN argument must be >= 0.";
+    TRIM_LIMIT = "ERR The LIMIT argument must be >= 0.";
+    TRIM_LIMIT_ALONE = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    TRIM_LIMIT_EXACT = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    XTRIM_WITHOUT_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    IDMP_TWICE = "ERR syntax error, IDMP/IDMPAUTO specified multiple times";
+    IDMPAUTO_NO_PRODUCER = "ERR syntax error, IDMPAUTO requires a non-empty producer ID";
+    IDMP_NO_PRODUCER = "ERR syntax error, IDMP requires a non-empty producer ID";
+    IDMP_NO_ID = "ERR syntax error, IDMP requires a non-empty idempotent ID";
+    IDMP_WITH_ID = "ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs";
+    IDMP_DURATION = "ERR IDMP-DURATION must be between 1 and 86400 seconds";
+    IDMP_DURATION_TWICE = "ERR IDMP-DURATION specified multiple times";
+    IDMP_MAXSIZE = "ERR IDMP-MAXSIZE must be between 1 and 10000 entries";
+    IDMP_MAXSIZE_TWICE = "ERR IDMP-MAXSIZE specified multiple times";
+    XCFGSET_NOTHING = "ERR At least one parameter must be specified";
+    IDMP_PRODUCER_EMPTY = "ERR producer ID must be non-empty";
+    IDMP_ID_EMPTY = "ERR idempotent ID must be non-empty";
+    NO_SUCH_MESSAGE = "ERR No such message in stream";
+    IDMP_OTHER_ENTRY = "ERR IID already exists for this producer with a different stream ID";
+    XREAD_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_CLAIM = "ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_NEW_ID = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    XREADGROUP_WITHOUT_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    XREADGROUP_LAST_ID = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    XREADGROUP_TOP_ID = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    XREAD_MAXCOUNT = "ERR MAXCOUNT must be a positive integer";
+    XREAD_MAXSIZE = "ERR MAXSIZE must be a positive integer";
+    XREAD_MAXCOUNT_BELOW_COUNT = "ERR MAXCOUNT must be greater than or equal to COUNT";
+    MIN_IDLE_NOT_INTEGER = "ERR min-idle-time is not an integer or out of range";
+    MIN_IDLE_NEGATIVE = "ERR min-idle-time must be a positive integer";
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    XCLAIM_RETRYCOUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+    XGROUP_NO_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    BUSY_GROUP = "BUSYGROUP Consumer Group name already exists";
+    ENTRIES_READ = "ERR value for ENTRIESREAD must be positive or -1";
+    ENTRIES_ADDED = "ERR entries_added must be positive";
+    XSETID_BELOW_MAX_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    XSETID_BELOW_LENGTH = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    IDS_COUNT = "ERR Number of IDs must be a positive integer";
+    IDS_MISMATCH = "ERR The `numids` parameter must match the number of arguments";
+    IDS_MISSING = "ERR IDS option is required";
+    XNACK_MODE = "ERR mode must be SILENT, FAIL, or FATAL";
+    XNACK_NUMIDS = "ERR numids must be a positive integer";
+    XNACK_MISMATCH = "ERR number of IDs doesn't match numids";
+    XNACK_RETRYCOUNT = "ERR Invalid RETRYCOUNT value, must be >= 0";
+    XNACK_WITHOUT_IDS = "ERR syntax error, expected IDS keyword";
+    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
+    TIMEOUT_NEGATIVE = "ERR timeout is negative";
+    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     MAX_CLIENTS = "ERR max number of clients reached";
     HELLO_NO_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
     PROTOCOL_NOT_INTEGER = "ERR Protocol version is not an integer or out of range";
@@ -242,6 +306,44 @@ impl CmdError {
             "ERR Unknown {letters} found in the {filter} filter: {}",
             lossy(value)
         ))
+    }
+
+    /// The key or the group is missing.
+    pub fn no_group(key: &[u8], group: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "NOGROUP No such key '{}' or consumer group '{}'",
+            lossy(key),
+            lossy(group)
+        ))
+    }
+
+    /// As [`CmdError::no_group`], of XREADGROUP.
+    pub fn no_group_to_read(key: &[u8], group: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "{} in XREADGROUP with GROUP option",
+            CmdError::no_group(key, group).0
+        ))
+    }
+
+    /// The key is there, the group is missing.
+    pub fn no_group_of_key(key: &[u8], group: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "NOGROUP No such consumer group '{}' for key name '{}'",
+            lossy(group),
+            lossy(key)
+        ))
+    }
+
+    /// XREAD or XREADGROUP with more keys than IDs, or the other way round. `ids` are what an ID
+    /// may be.
+    pub fn unbalanced_streams(command: &str, ids: &str) -> CmdError {
+        CmdError::text(format!(
+            "ERR Unbalanced '{command}' list of streams: for each stream key an {ids} must be specified."
+        ))
+    }
+
+    pub fn unrecognized_option_of(command: &str, option: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unrecognized {command} option '{}'", lossy(option)))
     }
 
     /// The word errorstats counts it under.

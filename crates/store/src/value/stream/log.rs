@@ -49,6 +49,15 @@ pub enum Bound {
     Id(StreamId),
 }
 
+/// What came of trimming.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Entries that went.
+    pub entries: u64,
+    /// The first ID that was not looked at, if the limit ended it.
+    pub stopped_at: Option<StreamId>,
+}
+
 /// A node of a log: in the tree, or the tail.
 enum Place {
     Sealed(btree::Position),
@@ -228,15 +237,15 @@ impl Log {
     ///
     /// Without `may_go` whole nodes go at once, and with `by_nodes` nothing but whole nodes; with
     /// it, each entry is asked about. Stops before more than `limit` entries are gone, if that is
-    /// not 0. Gives how many went.
+    /// not 0.
     pub fn trim(
         &mut self,
         bound: Bound,
         by_nodes: bool,
         limit: u64,
         mut may_go: Option<&mut dyn FnMut(StreamId) -> bool>,
-    ) -> u64 {
-        let mut trimmed = 0;
+    ) -> Trimmed {
+        let mut trimmed = Trimmed::default();
         // Nodes that were passed, since they hold entries that must stay.
         let mut passed = 0;
         while let Some(place) = self.place_at(passed) {
@@ -245,7 +254,8 @@ impl Log {
             }
             let node = self.node(&place);
             let live = node.live();
-            if limit != 0 && trimmed + live > limit {
+            if limit != 0 && trimmed.entries + live > limit {
+                trimmed.stopped_at = Some(node.first());
                 break;
             }
             let is_beyond = match bound {
@@ -259,14 +269,14 @@ impl Log {
                 Some(may_go) => self.trim_node(&place, bound, may_go),
             };
             self.len -= gone;
-            trimmed += gone;
+            trimmed.entries += gone;
             match is_beyond {
                 true if gone == live => self.remove_node(place),
                 true => passed += 1,
                 false => break,
             }
         }
-        if trimmed > 0 {
+        if trimmed.entries > 0 {
             self.find_first();
         }
         trimmed

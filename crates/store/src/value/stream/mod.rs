@@ -24,7 +24,7 @@ pub use consumers::{Consumer, ConsumerNumber, Consumers};
 pub use group::{DELIVERIES_MAX, Deliveries, Group, PendingRef};
 pub use id::{NewId, StreamId};
 pub use load::{History, fuzz_stream_node};
-pub use log::{Bound, Log, Range, RangeRev};
+pub use log::{Bound, Log, Range, RangeRev, Trimmed};
 pub use node::{Entry, Node, Pairs};
 pub use producers::{Memory, Producers};
 
@@ -123,14 +123,12 @@ impl Stream {
         self.groups.iter().any(|group| group.last_id < id || group.pending(id).is_some())
     }
 
-    /// Makes an entry pending nowhere.
-    pub fn dereference(&mut self, id: StreamId) {
-        for group in &mut self.groups {
-            group.acknowledge(id);
-        }
+    /// Makes an entry pending nowhere; whether it was anywhere.
+    pub fn dereference(&mut self, id: StreamId) -> bool {
+        dereference(&mut self.groups, id)
     }
 
-    pub fn trim(&mut self, trim: &Trim) -> u64 {
+    pub fn trim(&mut self, trim: &Trim) -> Trimmed {
         let Trim { bound, by_nodes, limit, references } = *trim;
         let Stream { log, groups, .. } = self;
         match references {
@@ -146,9 +144,7 @@ impl Stream {
                 by_nodes,
                 limit,
                 Some(&mut |id| {
-                    for group in groups.iter_mut() {
-                        group.acknowledge(id);
-                    }
+                    dereference(groups, id);
                     true
                 }),
             ),
@@ -170,6 +166,10 @@ impl Stream {
         self.groups.iter().for_each(|group| group.check());
         assert!(self.groups.is_sorted_by(|a, b| a.name() < b.name()), "groups are ordered by name");
     }
+}
+
+fn dereference(groups: &mut [Box<Group>], id: StreamId) -> bool {
+    groups.iter_mut().fold(false, |was_pending, group| group.acknowledge(id) || was_pending)
 }
 
 impl Log {
