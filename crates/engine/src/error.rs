@@ -88,9 +88,6 @@ fixed! {
     NESTED_MULTI = "ERR MULTI calls can not be nested";
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
     TIMEOUT_NOT_FLOAT = "ERR timeout is not a float or out of range";
-    TIMEOUT_NOT_INTEGER = "ERR timeout is not an integer or out of range";
-    TIMEOUT_NEGATIVE = "ERR timeout is negative";
-    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
     WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed";
     EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
     DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";

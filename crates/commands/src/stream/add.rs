@@ -138,7 +138,8 @@ fn take_producer<'a>(
     before: Option<Producer<'a>>,
 ) -> Result<Option<(usize, Producer<'a>)>, CmdError> {
     let auto = cx.is_word(i, "IDMPAUTO") && i + 1 < cx.argc();
-    if !auto && !(cx.is_word(i, "IDMP") && i + 2 < cx.argc()) {
+    let named = cx.is_word(i, "IDMP") && i + 2 < cx.argc();
+    if !auto && !named {
         return Ok(None);
     }
     if before.is_some() {

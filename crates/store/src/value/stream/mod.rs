@@ -35,7 +35,7 @@ use crate::record::Type;
 pub struct Stream {
     pub log: Log,
     /// Ordered by name.
-    groups: Vec<Box<Group>>,
+    groups: Vec<Group>,
     producers: Option<Box<Producers>>,
 }
 
@@ -63,11 +63,11 @@ pub struct Trim {
 
 impl Stream {
     pub fn groups(&self) -> impl ExactSizeIterator<Item = &Group> {
-        self.groups.iter().map(|group| &**group)
+        self.groups.iter()
     }
 
     pub fn group(&self, name: &[u8]) -> Option<&Group> {
-        self.search(name).ok().map(|at| &*self.groups[at])
+        self.search(name).ok().map(|at| &self.groups[at])
     }
 
     pub fn group_mut(&mut self, name: &[u8]) -> Option<&mut Group> {
@@ -88,7 +88,7 @@ impl Stream {
         entries_read: Option<u64>,
     ) -> Option<&mut Group> {
         let at = self.search(name).err()?;
-        self.groups.insert(at, Box::new(Group::new(name, last_id, entries_read)));
+        self.groups.insert(at, Group::new(name, last_id, entries_read));
         Some(&mut self.groups[at])
     }
 
@@ -168,8 +168,9 @@ impl Stream {
     }
 }
 
-fn dereference(groups: &mut [Box<Group>], id: StreamId) -> bool {
-    groups.iter_mut().fold(false, |was_pending, group| group.acknowledge(id) || was_pending)
+fn dereference(groups: &mut [Group], id: StreamId) -> bool {
+    // All of them are asked, whatever the first says.
+    groups.iter_mut().filter_map(|group| group.acknowledge(id).then_some(())).count() > 0
 }
 
 impl Log {

@@ -96,8 +96,8 @@ impl Producers {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let each = |id: &Box<[u8]>| 2 * id.len() + 2 * size_of::<Box<[u8]>>() + 24;
-        let ids = self.by_id.values().flat_map(|producer| &producer.order).map(each);
+        let ids = self.by_id.values().flat_map(|producer| &producer.order);
+        let ids = ids.map(|id| 2 * id.len() + 2 * size_of::<Box<[u8]>>() + 24);
         size_of::<Producers>() + ids.sum::<usize>() + self.by_id.len() * size_of::<Producer>()
     }
 }
