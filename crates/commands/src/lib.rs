@@ -9,6 +9,7 @@ pub mod command_docs;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod hash;
 pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
@@ -31,6 +32,7 @@ pub fn all() -> &'static [&'static [Command]] {
         hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
+        hash::COMMANDS,
         stream::COMMANDS,
         transactions::COMMANDS,
         pubsub::COMMANDS,

@@ -1,5 +1,6 @@
 //! One connection, as the engine knows it. The socket itself is the server's.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -60,6 +61,47 @@ pub struct Names {
     pub lib_ver: Vec<u8>,
 }
 
+/// The names of fields, in the order of their values.
+pub type Fieldset = Box<[Box<[u8]>]>;
+
+/// What HIMPORT PREPARE said, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Fieldsets {
+    by_name: HashMap<Box<[u8]>, Fieldset>,
+    bytes: usize,
+}
+
+impl Fieldsets {
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub fn get(&self, name: &[u8]) -> Option<&Fieldset> {
+        self.by_name.get(name)
+    }
+
+    pub fn insert(&mut self, name: Box<[u8]>, fieldset: Fieldset) {
+        self.remove(&name);
+        self.bytes += Self::bytes_of(&name, &fieldset);
+        self.by_name.insert(name, fieldset);
+    }
+
+    pub fn remove(&mut self, name: &[u8]) -> Option<Fieldset> {
+        let fieldset = self.by_name.remove(name)?;
+        self.bytes -= Self::bytes_of(name, &fieldset);
+        Some(fieldset)
+    }
+
+    fn bytes_of(name: &[u8], fieldset: &Fieldset) -> usize {
+        let fields = fieldset.iter().map(|field| size_of::<Box<[u8]>>() + field.len());
+        name.len() + size_of::<Fieldset>() + fields.sum::<usize>()
+    }
+}
+
 pub struct Client {
     /// Unique for the life of the server, ascending.
     pub id: u64,
@@ -80,6 +122,7 @@ pub struct Client {
     /// What WATCH has said since the last EXEC, DISCARD or UNWATCH.
     pub watch: Option<Box<Watch>>,
     pub names: Option<Box<Names>>,
+    pub fieldsets: Option<Box<Fieldsets>>,
     pub address: Address,
     pub local_address: Address,
     /// The file descriptor's number, for CLIENT LIST.
@@ -129,6 +172,7 @@ impl Client {
             multi: None,
             watch: None,
             names: None,
+            fieldsets: None,
             address: Address::None,
             local_address: Address::None,
             fd: -1,
@@ -157,6 +201,14 @@ impl Client {
 
     pub fn names_mut(&mut self) -> &mut Names {
         self.names.get_or_insert_default()
+    }
+
+    pub fn fieldsets(&self) -> Option<&Fieldsets> {
+        self.fieldsets.as_deref()
+    }
+
+    pub fn fieldsets_mut(&mut self) -> &mut Fieldsets {
+        self.fieldsets.get_or_insert_default()
     }
 
     pub fn user(&self) -> &str {
@@ -217,6 +269,7 @@ impl Client {
             + self.multi.as_ref().map_or(0, |m| m.bytes())
             + self.watch.as_ref().map_or(0, |w| w.bytes())
             + self.subscriptions.as_ref().map_or(0, |s| s.bytes())
+            + self.fieldsets.as_ref().map_or(0, |sets| sets.bytes)
     }
 }
 

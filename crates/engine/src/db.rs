@@ -179,6 +179,23 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// Counts fields that a command deleted because it gave them a moment that has come.
+    pub fn count_expired_fields(&mut self, count: u64) {
+        if count > 0 {
+            self.stats.expired_subkeys.add(count);
+        }
+    }
+
+    /// Removes up to `budget` elements that are due from the value under a key that was looked up.
+    pub fn expire_elements(&mut self, key: Key<'_>, mut budget: usize) {
+        let due_before_ms = self.expiry_clock().due_before_ms();
+        let part = self.part(key.hash);
+        if let Some(slot) = part.find(key) {
+            let purged = part.purge(slot, key, due_before_ms, &mut budget);
+            self.elements_expired(key, purged);
+        }
+    }
+
     /// Removes those of the fields whose time has come from the hash under a key: what every
     /// command does with the fields it meets.
     pub fn expire_fields<'f>(

@@ -74,6 +74,22 @@ fixed! {
     EXPIRE_NX_EXCLUDES = "ERR NX and XX, GT or LT options at the same time are not compatible";
     EXPIRE_GT_OR_LT = "ERR GT and LT options at the same time are not compatible";
     ONLY_HSCAN_NOVALUES = "ERR NOVALUES option can only be used in HSCAN";
+    VALUE_OUT_OF_RANGE = "ERR value is out of range";
+    HASH_NOT_INTEGER = "ERR hash value is not an integer";
+    HASH_NOT_FLOAT = "ERR hash value is not a float";
+    VALUE_NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    NUMFIELDS_NOT_POSITIVE = "ERR Number of fields must be a positive integer";
+    NUMFIELDS_ZERO = "ERR Parameter `numFields` should be greater than 0";
+    NUMFIELDS_INVALID = "ERR invalid number of fields";
+    EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0";
+    EXPIRE_MISSING = "ERR missing expire time";
+    FIELD_EXPIRES_ONCE = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    FXX_AND_FNX = "ERR Only one of FXX or FNX arguments can be specified";
+    NO_FIELDSET = "ERR no such fieldset";
+    FIELDSET_COUNT = "ERR value count does not match fieldset field count";
+    FIELDSET_DUPLICATE = "ERR duplicate field name in fieldset";
     NO_IDLE_TIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NO_FREQUENCY = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
     NOT_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
@@ -246,6 +262,10 @@ impl CmdError {
     /// EXPIRE's and its siblings' only complaint about a word.
     pub fn unsupported_option(option: &[u8]) -> CmdError {
         CmdError::text(format!("ERR Unsupported option {}", Shown(option, 128)))
+    }
+
+    pub fn unknown_argument(argument: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR unknown argument: {}", Shown(argument, 128)))
     }
 
     /// BITOP with an operation that compares one source with the others, and no others.
