@@ -29,6 +29,8 @@ mod random;
 mod scan;
 mod set;
 mod setex;
+#[cfg(test)]
+mod tests;
 mod ttl;
 
 use engine::db::Edited;
@@ -89,9 +91,8 @@ fn edit_fields<'f, R>(
 ) -> Result<Option<Edited<R>>, CmdError> {
     let due_before_ms = db.expiry_clock().due_before_ms();
     let edited = db.edit(key, absent, |hash: &mut Hash| {
-        let view = hash.view();
-        let is_due = |field| view.get(field).is_some_and(|held| held.is_due(due_before_ms));
-        let meets_due = view.may_have_due(due_before_ms) && fields.clone().any(is_due);
+        let is_due = |field| hash.get(field).is_some_and(|held| held.is_due(due_before_ms));
+        let meets_due = hash.may_have_due(due_before_ms) && fields.clone().any(is_due);
         (!meets_due).then(|| change(hash))
     })?;
     let Some(Edited { result, created, removed }) = edited else { return Ok(None) };

@@ -241,6 +241,7 @@ impl Client {
         self.user = None;
         self.multi = None;
         self.watch = None;
+        self.fieldsets = None;
         if let Some(names) = &mut self.names {
             names.name.clear();
         }

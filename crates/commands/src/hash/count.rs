@@ -95,7 +95,7 @@ fn count(
     let (key, field, limits) = (cx.key(1), cx.arg(2), cx.db.limits());
     let fields = std::iter::once(field);
     let edited = edit_fields(&mut cx.db, key, Absent::Create, fields, |hash| {
-        let summed = sum(hash.view().get(field).map(|held| held.value));
+        let summed = sum(hash.get(field).map(|held| held.value));
         if let Ok((_, text)) = &summed {
             hash.set(&limits, field, text.as_bytes(), FieldExpire::Keep);
         }

@@ -155,7 +155,7 @@ pub(super) fn expire_field(
     condition: Option<Condition>,
     clock: ExpiryClock,
 ) -> Outcome {
-    let Some(held) = hash.view().get(field) else { return Outcome::NoField };
+    let Some(held) = hash.get(field) else { return Outcome::NoField };
     if condition.is_some_and(|condition| !condition.allows(held.expire_ms, at_ms)) {
         return Outcome::NotMet;
     }
@@ -263,7 +263,7 @@ fn hpersist(cx: &mut Cx<'_>) -> CmdResult {
     let key = cx.key(1);
     let due_before_ms = cx.db.expiry_clock().due_before_ms();
     let edited = cx.db.edit(key, Absent::Skip, |hash: &mut Hash| {
-        let persist = |field| match hash.view().get(field) {
+        let persist = |field| match hash.get(field) {
             Some(held) if held.is_due(due_before_ms) => NO_FIELD,
             None => NO_FIELD,
             Some(held) if held.expire_ms.is_none() => NO_EXPIRY,

@@ -43,7 +43,7 @@ fn hgetdel(cx: &mut Cx<'_>) -> CmdResult {
         let mut deleted = 0;
         reply.array(fields.len());
         for field in fields.iter() {
-            match hash.view().get(field) {
+            match hash.get(field) {
                 Some(held) => {
                     write_value(reply, held.value);
                     deleted += u64::from(hash.remove(field));
@@ -156,7 +156,7 @@ fn hgetex(cx: &mut Cx<'_>) -> CmdResult {
         let mut counts = Counts::default();
         reply.array(fields.len());
         for (i, field) in fields.iter().enumerate() {
-            let Some(held) = hash.view().get(field) else {
+            let Some(held) = hash.get(field) else {
                 reply.null();
                 continue;
             };

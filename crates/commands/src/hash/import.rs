@@ -65,7 +65,8 @@ fn prepare(cx: &mut Cx<'_>) -> CmdResult {
         return Err(CmdError::FIELDSET_DUPLICATE);
     }
     let fieldset: Fieldset = fields.iter().map(Box::from).collect();
-    cx.client.fieldsets_mut().insert(cx.arg(2).into(), fieldset);
+    let name = cx.arg(2);
+    cx.client.fieldsets_mut().insert(name.into(), fieldset);
     cx.reply.ok();
     Ok(())
 }
@@ -150,6 +151,10 @@ const DISCARDALL: Command = Command {
         ("HIMPORT PREPARE animal name legs", "OK"),
         ("HIMPORT DISCARDALL", "(integer) 2"),
         ("HIMPORT DISCARDALL", "(integer) 0"),
+        (
+            "HIMPORT DISCARDALL now",
+            "(error) ERR wrong number of arguments for 'himport|discardall' command",
+        ),
     ],
     ..base(discard_all)
 };

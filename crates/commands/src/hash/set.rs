@@ -102,7 +102,7 @@ fn hsetnx(cx: &mut Cx<'_>) -> CmdResult {
     let (field, value) = (pair.at(0), pair.at(1));
     let fields = every_second(pair);
     let edited = edit_fields(&mut cx.db, key, Absent::Create, fields, |hash| {
-        let is_new = hash.view().get(field).is_none();
+        let is_new = hash.get(field).is_none();
         is_new && hash.set(&limits, field, value, FieldExpire::Clear)
     })?;
     let is_new = edited.is_some_and(|edited| edited.result);

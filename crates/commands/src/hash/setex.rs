@@ -140,7 +140,7 @@ fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
     let Call { condition, expiry, pairs } = Call::read(cx)?;
     let (key, clock, limits) = (cx.key(1), cx.db.expiry_clock(), cx.db.limits());
     let is_met = |hash: &Hash| {
-        let mut are_there = every_second(pairs).map(|field| hash.view().get(field).is_some());
+        let mut are_there = every_second(pairs).map(|field| hash.get(field).is_some());
         match condition {
             None => true,
             Some(Condition::AllThere) => are_there.all(|there| there),

@@ -83,6 +83,18 @@ impl Hash {
         set_in_table(self.make_table(), field, value, expire)
     }
 
+    /// What a field holds, due or not.
+    #[inline]
+    pub fn get(&self, field: &[u8]) -> Option<Held<'_>> {
+        self.view().get(field)
+    }
+
+    /// Whether a field's moment may lie before this one.
+    #[inline]
+    pub fn may_have_due(&self, now_ms: i64) -> bool {
+        self.view().may_have_due(now_ms)
+    }
+
     /// Removes a field; false if there is none.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.0 {
@@ -93,7 +105,7 @@ impl Hash {
 
     /// Removes a field if its moment lies before `now_ms`. True if it did.
     pub fn remove_if_due(&mut self, field: &[u8], now_ms: i64) -> bool {
-        let is_due = self.view().get(field).is_some_and(|held| held.is_due(now_ms));
+        let is_due = self.get(field).is_some_and(|held| held.is_due(now_ms));
         is_due && self.remove(field)
     }
 
