@@ -42,6 +42,7 @@ pub(crate) fn run(
         match &exclusion.what {
             Excluded::Test(name) => suite.args(["--skiptest", name]),
             Excluded::Matching(pattern) => suite.args(["--skiptest", &format!("/{pattern}")]),
+            Excluded::Encodings => suite.arg("--ignore-encoding"),
             Excluded::Tag(tag) => {
                 refused_tags.push(format!("-{tag}"));
                 continue;

@@ -6,6 +6,7 @@
 //! unit/type/string :: SETRANGE with huge offset :: why  … but not this test
 //! unit/other :: /^BGSAVE .* :: why                      … nor those whose name matches
 //! unit/other :: tag needs:repl :: why                   … nor those with this tag
+//! unit/other :: encodings :: why                        all tests, but any OBJECT ENCODING will do
 //! ```
 //!
 //! An exclusion without a reason is an error, and so is one for a file that does not run: the
@@ -37,6 +38,8 @@ pub(crate) enum Excluded {
     /// A regular expression of Tcl, without the `/` that marks it.
     Matching(String),
     Tag(String),
+    /// No test, but what tests expect of OBJECT ENCODING: the suite's `--ignore-encoding`.
+    Encodings,
 }
 
 impl std::fmt::Display for Excluded {
@@ -45,6 +48,7 @@ impl std::fmt::Display for Excluded {
             Excluded::Test(name) => write!(f, "{name}"),
             Excluded::Matching(pattern) => write!(f, "/{pattern}"),
             Excluded::Tag(tag) => write!(f, "tag {tag}"),
+            Excluded::Encodings => f.write_str("encodings"),
         }
     }
 }
@@ -83,6 +87,7 @@ fn add(files: &mut Vec<SuiteFile>, line: &str) -> Result<()> {
     let (what, reason) = rest.rsplit_once(" :: ").context("the exclusion gives no reason")?;
     ensure!(!reason.trim().is_empty(), "the exclusion gives no reason");
     let what = match what.trim() {
+        "encodings" => Excluded::Encodings,
         what if what.starts_with('/') => Excluded::Matching(what[1..].to_owned()),
         what => match what.strip_prefix("tag ") {
             Some(tag) => Excluded::Tag(tag.trim().to_owned()),
@@ -104,13 +109,15 @@ mod tests {
     #[test]
     fn files_and_exclusions_are_read_in_order() {
         let text = "# c\nunit/a\nunit/a :: x :: y :: no fork\nunit/b\n\
-                    unit/b :: /^z :: later\nunit/b :: tag needs:repl :: no replicas";
+                    unit/b :: /^z :: later\nunit/b :: tag needs:repl :: no replicas\n\
+                    unit/b :: encodings :: others since 9.0";
         let files = parse(text).unwrap();
         assert_eq!(files.len(), 2);
         assert_eq!(files[0].exclusions[0].what, Excluded::Test("x :: y".to_owned()));
         assert_eq!(files[0].exclusions[0].reason, "no fork");
         assert_eq!(files[1].exclusions[0].what, Excluded::Matching("^z".to_owned()));
         assert_eq!(files[1].exclusions[1].what, Excluded::Tag("needs:repl".to_owned()));
+        assert_eq!(files[1].exclusions[2].what, Excluded::Encodings);
     }
 
     #[test]
