@@ -284,13 +284,19 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn look(&mut self, key: Key<'_>) -> Option<Record<'_>> {
         let slot = self.live(key)?;
+        Some(self.used(key, slot))
+    }
+
+    /// The record at a slot, which is used now.
+    #[inline]
+    fn used(&mut self, key: Key<'_>, slot: Slot) -> Record<'_> {
         let usage = self.usage;
         let part = self.access.db(self.keyspace, self.index, key.hash);
         let record = part.record(slot);
         if !self.no_touch {
             record.touch(&usage, || self.random.next_u64());
         }
-        Some(record)
+        record
     }
 
     /// The record even if it has expired, uncounted: for DEBUG and digests.
@@ -400,14 +406,13 @@ impl<'a> Db<'a> {
         absent: Absent,
         change: impl FnOnce(&mut C) -> R,
     ) -> Result<Option<Edited<R>>, CmdError> {
-        let Some(record) = self.look(key) else {
+        let Some(slot) = self.live(key) else {
             return Ok((absent == Absent::Create).then(|| self.create(key, change)));
         };
-        if record.value_type() != C::TYPE {
+        if self.used(key, slot).value_type() != C::TYPE {
             return Err(CmdError::WRONG_TYPE);
         }
         let part = self.access.db(self.keyspace, self.index, key.hash);
-        let slot = part.find(key).expect("it was just looked up");
         let (result, fate) = part.edit(slot, key, change);
         let removed = match fate {
             Fate::Kept => false,

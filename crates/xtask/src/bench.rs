@@ -1,6 +1,6 @@
 //! `cargo x bench`: what a command costs in CPU and a key in memory, beside a peer.
 //!
-//! Four modes, each with its table:
+//! Five modes, each with its table:
 //!
 //! | flag | question | file |
 //! |---|---|---|
@@ -8,12 +8,14 @@
 //! | `--two-cores` | the same with two threads a server and no pinning | [`throughput`] |
 //! | `--memory`    | resident bytes per key beyond the payload | [`memory`] |
 //! | `--expire`    | a million keys that expire at once: how long, and who notices | [`expiry`] |
+//! | `--removal`   | a set of 50 million members is removed: who notices | [`removal`] |
 //!
 //! Machines are noisy and their speed drifts, so nothing is measured alone: peer and ours take
 //! turns (A B A B …), and what counts is the ratio of their medians.
 
 mod expiry;
 mod memory;
+mod removal;
 pub(crate) mod server;
 mod throughput;
 mod wire;
@@ -61,6 +63,9 @@ pub(crate) struct Args {
     /// A million keys with the same moment of expiry.
     #[arg(long)]
     expire: bool,
+    /// A set of 50 million members that is removed.
+    #[arg(long, conflicts_with_all = ["memory", "expire", "two_cores"])]
+    removal: bool,
 }
 
 /// What every mode needs: the programs, and how thorough to be.
@@ -97,6 +102,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.expire {
         return expiry::run(&setup);
+    }
+    if args.removal {
+        return removal::run(&setup);
     }
     let load = match &args.load {
         Some(path) => path.clone(),

@@ -1,8 +1,9 @@
-//! Resident bytes per key beyond the payload.
+//! Resident bytes per key, or per element of one large value, beyond the payload.
 //!
 //! Each data set is loaded by ourselves into a fresh server; the growth of its resident memory,
-//! divided by the keys, less the bytes of key and value, is what the server adds. Keys look random,
-//! as in the field: neither sorted nor with a common prefix. An integer's payload is its text.
+//! divided by the requests that loaded it, less the bytes of key and value (or of the element), is
+//! what the server adds. Keys and elements look random, as in the field: neither sorted nor with a
+//! common prefix. An integer's payload is its text.
 
 use std::path::Path;
 
@@ -12,36 +13,74 @@ use base::random::Random;
 use super::Setup;
 use super::server::Server;
 
-const KEYS: usize = 2_000_000;
+const COUNT: usize = 2_000_000;
 const LENGTH: usize = 16;
 
 struct DataSet {
     name: &'static str,
-    /// Writes the value of key `n`.
-    value: fn(usize) -> Vec<u8>,
-    has_ttl: bool,
-    /// The most bytes a key may cost us beyond the payload.
+    /// The request that stores element `n`.
+    request: fn(usize) -> Vec<Vec<u8>>,
+    /// Which of its words are payload.
+    payload: std::ops::RangeInclusive<usize>,
+    /// All go into one key.
+    is_one_key: bool,
+    /// The most bytes an element may cost us beyond the payload.
     budget: f64,
 }
 
 const DATA_SETS: &[DataSet] = &[
-    DataSet { name: "16+16", value: |n| text(n, 2, LENGTH), has_ttl: false, budget: 22.0 },
-    DataSet { name: "16+64", value: |n| text(n, 2, 64), has_ttl: false, budget: 24.0 },
-    DataSet { name: "16+16-TTL", value: |n| text(n, 2, LENGTH), has_ttl: true, budget: 28.0 },
-    DataSet { name: "16+integer", value: integer, has_ttl: false, budget: 20.0 },
+    DataSet { name: "16+16", request: |n| set(n, text(n, 2, LENGTH)), budget: 22.0, ..KEY },
+    DataSet { name: "16+64", request: |n| set(n, text(n, 2, 64)), budget: 24.0, ..KEY },
+    DataSet { name: "16+16-TTL", request: set_with_ttl, budget: 28.0, ..KEY },
+    DataSet { name: "16+integer", request: |n| set(n, integer(n)), budget: 20.0, ..KEY },
+    DataSet {
+        name: "set-member",
+        request: |n| vec![b"SADD".to_vec(), b"set".to_vec(), text(n, 1, LENGTH)],
+        payload: 2..=2,
+        is_one_key: true,
+        budget: 18.0,
+    },
+    DataSet {
+        name: "list-item",
+        request: |n| vec![b"RPUSH".to_vec(), b"list".to_vec(), text(n, 1, LENGTH)],
+        payload: 2..=2,
+        is_one_key: true,
+        budget: 3.0,
+    },
+    DataSet {
+        name: "list-item-head",
+        request: |n| vec![b"LPUSH".to_vec(), b"list".to_vec(), text(n, 1, LENGTH)],
+        payload: 2..=2,
+        is_one_key: true,
+        budget: 3.0,
+    },
 ];
 
+const KEY: DataSet =
+    DataSet { name: "", request: |_| Vec::new(), payload: 1..=2, is_one_key: false, budget: 0.0 };
+
+fn set(n: usize, value: Vec<u8>) -> Vec<Vec<u8>> {
+    vec![b"SET".to_vec(), text(n, 1, LENGTH), value]
+}
+
+fn set_with_ttl(n: usize) -> Vec<Vec<u8>> {
+    let ttl_s = (100_000 + Random::from_seed(n as u64).below(1_000_000)).to_string();
+    let mut request = set(n, text(n, 2, LENGTH));
+    request.extend([b"EX".to_vec(), ttl_s.into_bytes()]);
+    request
+}
+
 pub(crate) fn run(setup: &Setup, only: &[String]) -> Result<()> {
-    let keys = KEYS / setup.shrink;
-    println!("\nresident bytes per key beyond the payload, {keys} keys");
+    let count = COUNT / setup.shrink;
+    println!("\nresident bytes per key or element beyond the payload, {count} of them");
     println!("{:<12} {:>8} {:>8} {:>8} {:>8}", "data set", "payload", "peer", "ours", "budget");
     for set in DATA_SETS {
         if !only.is_empty() && !only.iter().any(|name| name == set.name) {
             continue;
         }
-        let payload = payload(set, keys);
-        let peer = bytes_per_key(&setup.peer, set, keys)? - payload;
-        let ours = bytes_per_key(&setup.ours, set, keys)? - payload;
+        let payload = payload(set, count);
+        let peer = bytes_each(&setup.peer, set, count)? - payload;
+        let ours = bytes_each(&setup.ours, set, count)? - payload;
         println!(
             "{:<12} {payload:>8.1} {peer:>8.1} {ours:>8.1} {:>8.0} {}",
             set.name,
@@ -52,27 +91,22 @@ pub(crate) fn run(setup: &Setup, only: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn bytes_per_key(program: &Path, set: &DataSet, keys: usize) -> Result<f64> {
+fn bytes_each(program: &Path, set: &DataSet, count: usize) -> Result<f64> {
     let mut server = Server::start(program, 1, None)?;
     let before = server.resident_bytes()?;
-    server.connection().pipeline(keys, |n, connection| {
-        let (key, value) = (text(n, 1, LENGTH), (set.value)(n));
-        if set.has_ttl {
-            let ttl_s = (100_000 + Random::from_seed(n as u64).below(1_000_000)).to_string();
-            connection.add(&[b"SET", &key, &value, b"EX", ttl_s.as_bytes()]);
-        } else {
-            connection.add(&[b"SET", &key, &value]);
-        }
+    server.connection().pipeline(count, |n, connection| {
+        let words = (set.request)(n);
+        connection.add(&words.iter().map(|word| &word[..]).collect::<Vec<_>>());
     })?;
-    let stored = server.dbsize()?;
-    ensure!(stored == keys as i64, "{stored} keys of {keys} are there");
+    let (stored, keys) = (server.dbsize()?, if set.is_one_key { 1 } else { count as i64 });
+    ensure!(stored == keys, "{stored} keys of {keys} are there");
     let after = server.resident_bytes()?;
-    Ok((after as f64 - before as f64) / keys as f64)
+    Ok((after as f64 - before as f64) / count as f64)
 }
 
-fn payload(set: &DataSet, keys: usize) -> f64 {
-    let values: usize = (0..keys).map(|n| (set.value)(n).len()).sum();
-    LENGTH as f64 + values as f64 / keys as f64
+fn payload(set: &DataSet, count: usize) -> f64 {
+    let bytes = |n| (set.request)(n)[set.payload.clone()].iter().map(Vec::len).sum::<usize>();
+    (0..count).map(bytes).sum::<usize>() as f64 / count as f64
 }
 
 /// `length` letters and digits that look random and differ for every `n`.

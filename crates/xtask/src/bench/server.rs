@@ -100,12 +100,11 @@ impl Server {
         &mut self.connection
     }
 
-    /// Stores the keys of `keys`, each under the name the load generator will ask for.
+    /// Stores the first `count` of `keys`.
     pub(crate) fn fill(&mut self, keys: Keys, count: usize) -> Result<()> {
-        let value = keys.value();
         self.connection.pipeline(count, |n, connection| {
-            let key = format!("{}{n:012}", keys.prefix());
-            connection.add(&[b"SET", key.as_bytes(), &value]);
+            let words = keys.request(n);
+            connection.add(&words.iter().map(|word| &word[..]).collect::<Vec<_>>());
         })
     }
 

@@ -141,12 +141,12 @@ fn measure(
     workload: &Workload,
     server: &mut Server,
 ) -> Result<Cost> {
-    let keys = workload.keys.count() / setup.shrink;
+    let below = workload.below.unwrap_or(workload.keys.count() / setup.shrink);
     let mut generator = Command::new(load);
     generator
         .args(["-p", &server.port().to_string(), "-q", "-n", "2000000000"])
         .args(["-c", &workload.clients.to_string(), "-P", &workload.depth.to_string()])
-        .args(["-r", &keys.to_string()])
+        .args(["-r", &below.to_string()])
         .args(workload.command)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

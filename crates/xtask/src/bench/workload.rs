@@ -6,8 +6,10 @@ use anyhow::{Result, ensure};
 pub(crate) struct Workload {
     /// Command and pipeline depth: `GET@16`.
     pub(crate) name: &'static str,
-    /// `__rand_int__` becomes a random number of 12 digits below `keys`.
+    /// `__rand_int__` becomes a random number of 12 digits.
     pub(crate) command: &'static [&'static str],
+    /// That number is below this, or by default below the keys' count.
+    pub(crate) below: Option<usize>,
     pub(crate) depth: usize,
     pub(crate) clients: usize,
     pub(crate) keys: Keys,
@@ -15,7 +17,7 @@ pub(crate) struct Workload {
     pub(crate) budget: Option<f64>,
 }
 
-/// A set of keys that both servers hold before anything is measured.
+/// What both servers hold before anything is measured.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Keys {
     /// A million keys of 16 bytes with values of 64.
@@ -24,43 +26,68 @@ pub(crate) enum Keys {
     Large,
     /// A hundred thousand numbers.
     Counters,
+    /// One set of a million members.
+    Members,
+    /// Two sets of a hundred thousand members, a third of which they share.
+    TwoSets,
+    /// A list of a thousand elements, and one of as many as LPOP will take.
+    Lists,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 3] = [Keys::Small, Keys::Large, Keys::Counters];
+    pub(crate) const ALL: [Keys; 6] =
+        [Keys::Small, Keys::Large, Keys::Counters, Keys::Members, Keys::TwoSets, Keys::Lists];
 
-    pub(crate) fn prefix(self) -> &'static str {
-        match self {
-            Keys::Small => "key:",
-            Keys::Large => "big:",
-            Keys::Counters => "num:",
-        }
-    }
-
+    /// Requests that store them.
     pub(crate) fn count(self) -> usize {
         match self {
-            Keys::Small => 1_000_000,
+            Keys::Small | Keys::Members => 1_000_000,
             Keys::Large => 32_000,
             Keys::Counters => 100_000,
+            Keys::TwoSets => 200_000,
+            Keys::Lists => 200_000,
         }
     }
 
-    pub(crate) fn value(self) -> Vec<u8> {
+    /// The `n`th of these requests.
+    pub(crate) fn request(self, n: usize) -> Vec<Vec<u8>> {
+        let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect();
         match self {
-            Keys::Small => VALUE.as_bytes().to_vec(),
-            Keys::Large => vec![b'x'; 4096],
-            Keys::Counters => b"1000000".to_vec(),
+            Keys::Small => words(&["SET", &format!("key:{n:012}"), VALUE]),
+            Keys::Large => words(&["SET", &format!("big:{n:012}"), &"x".repeat(4096)]),
+            Keys::Counters => words(&["SET", &format!("num:{n:012}"), "1000000"]),
+            Keys::Members => words(&["SADD", "set", &format!("mem:{n:012}")]),
+            Keys::Lists => {
+                let list = if n < 1000 / PER_PUSH { "range" } else { "queue" };
+                let mut push = words(&["RPUSH", list]);
+                let element = |n| format!("elm:{n:012}").into_bytes();
+                push.extend((n * PER_PUSH..(n + 1) * PER_PUSH).map(element));
+                push
+            }
+            Keys::TwoSets => {
+                let (set, step) = if n.is_multiple_of(2) { ("set:a", 2) } else { ("set:b", 3) };
+                words(&["SADD", set, &format!("mem:{:012}", n / 2 * step)])
+            }
         }
     }
 }
 
 const VALUE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// Elements in each request that fills a list.
+const PER_PUSH: usize = 100;
 const KEY: &str = "key:__rand_int__";
 const GET: &[&str] = &["GET", KEY];
 const SET: &[&str] = &["SET", KEY, VALUE];
 
-const BASE: Workload =
-    Workload { name: "", command: GET, depth: 16, clients: 50, keys: Keys::Small, budget: None };
+const BASE: Workload = Workload {
+    name: "",
+    command: GET,
+    below: None,
+    depth: 16,
+    clients: 50,
+    keys: Keys::Small,
+    budget: None,
+};
 
 const WORKLOADS: &[Workload] = &[
     Workload { name: "GET@1", depth: 1, budget: Some(0.88), ..BASE },
@@ -87,6 +114,72 @@ const WORKLOADS: &[Workload] = &[
         ..BASE
     },
     Workload { name: "GET@1-1000clients", depth: 1, clients: 1000, ..BASE },
+    Workload {
+        name: "SADD@16",
+        command: &["SADD", "set", "mem:__rand_int__"],
+        keys: Keys::Members,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "SADD-new@16",
+        command: &["SADD", "set", "mem:__rand_int__"],
+        below: Some(1_000_000_000),
+        keys: Keys::Members,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "SISMEMBER@16",
+        command: &["SISMEMBER", "set", "mem:__rand_int__"],
+        keys: Keys::Members,
+        ..BASE
+    },
+    Workload {
+        name: "SINTER100k@1",
+        command: &["SINTER", "set:a", "set:b"],
+        depth: 1,
+        clients: 4,
+        keys: Keys::TwoSets,
+        budget: Some(0.80),
+        ..BASE
+    },
+    Workload {
+        name: "SUNION100k@1",
+        command: &["SUNION", "set:a", "set:b"],
+        depth: 1,
+        clients: 4,
+        keys: Keys::TwoSets,
+        ..BASE
+    },
+    Workload {
+        name: "LPUSH@16",
+        command: &["LPUSH", "stack", "elm:__rand_int__"],
+        keys: Keys::Lists,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "RPUSH@16",
+        command: &["RPUSH", "stack", "elm:__rand_int__"],
+        keys: Keys::Lists,
+        ..BASE
+    },
+    Workload {
+        name: "LPOP@16",
+        command: &["LPOP", "queue"],
+        keys: Keys::Lists,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "LRANGE100@4",
+        command: &["LRANGE", "range", "0", "99"],
+        depth: 4,
+        keys: Keys::Lists,
+        budget: Some(0.75),
+        ..BASE
+    },
 ];
 
 /// Those named, in the table's order; all if none is named.

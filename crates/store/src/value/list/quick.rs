@@ -71,7 +71,7 @@ impl Quicklist {
 
     /// The node at an end.
     #[inline]
-    fn at_end(&self, end: End) -> Option<Position> {
+    pub(super) fn at_end(&self, end: End) -> Option<Position> {
         match end {
             End::Head => (!self.nodes.is_empty()).then(|| self.nodes.start()),
             End::Tail => self.nodes.previous(self.nodes.end()),
@@ -106,12 +106,16 @@ impl Quicklist {
         while count > 0
             && let Some(at) = self.at_end(end)
         {
-            let len = self.nodes.at(at).map_or(0, Node::len);
-            if len > count {
-                return self.nodes.update(at, |node| node.drop_end(end, count));
-            }
+            let left = self.nodes.update(at, |node| match node.len() {
+                len if len > count => {
+                    node.drop_end(end, count);
+                    None
+                }
+                len => Some(count - len),
+            });
+            let Some(left) = left else { return };
             drop(self.nodes.remove(at));
-            count -= len;
+            count = left;
         }
     }
 

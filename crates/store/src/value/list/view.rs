@@ -63,10 +63,16 @@ impl<'a> ListRef<'a> {
     /// The first or last element.
     #[inline]
     pub fn at_end(self, end: End) -> Option<Value<'a>> {
-        let mut all = self.iter();
-        match end {
-            End::Head => all.next(),
-            End::Tail => all.next_back(),
+        let node = match self.0 {
+            RefForm::Packed(pack) => NodeRef::Packed(pack),
+            RefForm::Quick(quick) => quick.nodes().at(quick.at_end(end)?)?.view(),
+        };
+        match node {
+            NodeRef::Packed(pack) => {
+                let at = if end == End::Head { pack.first()? } else { pack.last()? };
+                Some(pack.get(at))
+            }
+            NodeRef::Plain(element) => Some(Value::Bytes(element)),
         }
     }
 
