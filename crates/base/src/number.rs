@@ -146,6 +146,50 @@ pub fn write_f64_resp(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// Appends `value` as C's `%.17g` prints it: ZSCAN's scores, and scores in the files of old versions.
+pub fn write_f64_17g(out: &mut Vec<u8>, value: f64) {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() || value == 0.0 {
+        return write_f64_resp(out, value);
+    }
+    let text = format!("{value:.16e}");
+    let (mantissa, exponent) = text.split_once('e').expect("scientific notation has an exponent");
+    let exponent: i32 = exponent.parse().expect("the exponent is a number");
+    let mantissa = mantissa.strip_prefix('-').unwrap_or(mantissa);
+    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    let digits = digits.trim_end_matches('0').as_bytes();
+    if value < 0.0 {
+        out.push(b'-');
+    }
+    if !(-4..DIGITS).contains(&exponent) {
+        out.push(digits[0]);
+        if digits.len() > 1 {
+            out.push(b'.');
+            out.extend_from_slice(&digits[1..]);
+        }
+        out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+        if exponent.abs() < 10 {
+            out.push(b'0');
+        }
+        return write_i64(out, i64::from(exponent.abs()));
+    }
+    if exponent < 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + (-exponent - 1) as usize, b'0');
+        return out.extend_from_slice(digits);
+    }
+    let whole = exponent as usize + 1;
+    out.extend_from_slice(&digits[..whole.min(digits.len())]);
+    match digits.len().checked_sub(whole) {
+        Some(0) => {}
+        Some(_) => {
+            out.push(b'.');
+            out.extend_from_slice(&digits[whole..]);
+        }
+        None => out.resize(out.len() + whole - digits.len(), b'0'),
+    }
+}
+
 /// Whether a printed double that is no integer already has Redis's layout, as most have: no
 /// exponent, and few enough decimals.
 fn is_plain(text: &[u8]) -> bool {
@@ -262,6 +306,28 @@ mod tests {
         let mut out = Vec::new();
         write_f64_resp(&mut out, value);
         String::from_utf8(out).expect("numbers are ASCII")
+    }
+
+    #[test]
+    fn seventeen_digits_are_those_of_c() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (-2.5, "-2.5"),
+            (3.0, "3"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (123456789012345678.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (1.1e-5, "1.1e-05"),
+            (-1.5e300, "-1.5000000000000001e+300"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            let mut out = Vec::new();
+            write_f64_17g(&mut out, value);
+            assert_eq!(String::from_utf8_lossy(&out), text);
+        }
     }
 
     #[test]

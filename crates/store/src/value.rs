@@ -21,6 +21,7 @@ pub mod hash;
 mod limits;
 pub mod list;
 pub mod set;
+pub mod sorted_set;
 pub mod stream;
 mod string;
 
@@ -28,6 +29,7 @@ pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
 pub use list::{End, List};
 pub use set::{Set, SetRef};
+pub use sorted_set::{SortedSet, SortedSetRef};
 pub use stream::Stream;
 pub use string::BigString;
 
@@ -107,6 +109,7 @@ pub enum Collection {
     List(List),
     Set(Set),
     Hash(Hash),
+    SortedSet(SortedSet),
     Stream(Box<Stream>),
 }
 
@@ -117,6 +120,7 @@ macro_rules! each {
             Collection::List($value) => $result,
             Collection::Set($value) => $result,
             Collection::Hash($value) => $result,
+            Collection::SortedSet($value) => $result,
             Collection::Stream($value) => {
                 let $value = &**$value;
                 $result
@@ -166,6 +170,7 @@ impl Collection {
             Type::List => List::from_inline(form, bytes).wrap(),
             Type::Set => Set::from_inline(form, bytes).wrap(),
             Type::Hash => Hash::from_inline(form, bytes).wrap(),
+            Type::SortedSet => SortedSet::from_inline(form, bytes).wrap(),
             _ => unreachable!("a record's type and form belong together"),
         }
     }
@@ -175,6 +180,7 @@ impl Collection {
             Collection::List(list) => ValueRef::List(list.view()),
             Collection::Set(set) => ValueRef::Set(set.view()),
             Collection::Hash(hash) => ValueRef::Hash(hash.view()),
+            Collection::SortedSet(set) => ValueRef::SortedSet(set.view()),
             Collection::Stream(stream) => ValueRef::Stream(stream.view()),
         }
     }
@@ -187,6 +193,7 @@ pub enum ValueRef<'a> {
     List(<List as CollectionType>::Ref<'a>),
     Set(<Set as CollectionType>::Ref<'a>),
     Hash(<Hash as CollectionType>::Ref<'a>),
+    SortedSet(<SortedSet as CollectionType>::Ref<'a>),
     Stream(&'a Stream),
 }
 
@@ -196,6 +203,7 @@ impl<'a> ValueRef<'a> {
             Type::List => ValueRef::List(List::of_inline(form, bytes)),
             Type::Set => ValueRef::Set(Set::of_inline(form, bytes)),
             Type::Hash => ValueRef::Hash(Hash::of_inline(form, bytes)),
+            Type::SortedSet => ValueRef::SortedSet(SortedSet::of_inline(form, bytes)),
             _ => unreachable!("a record's type and form belong together"),
         }
     }
@@ -211,6 +219,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::List(list) => Some(list.encoding_name()),
             ValueRef::Set(set) => Some(set.encoding_name()),
             ValueRef::Hash(hash) => Some(hash.encoding_name()),
+            ValueRef::SortedSet(set) => Some(set.encoding_name()),
             ValueRef::Stream(stream) => Some(stream.encoding_name()),
         }
     }

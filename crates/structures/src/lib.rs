@@ -2,9 +2,9 @@
 //!
 //! Read in this order: [`hash`] turns a key into 64 bits, [`table`] orders everything by them,
 //! [`heap`] holds the records the table's slots point to, [`pages`] is the memory under both once
-//! they are large. [`elements`] makes large sets, hashes and sorted sets of all three. [`btree`] is
-//! for what has an order of its own. Small collections are packed into one buffer ([`packed`]):
-//! [`listpack`] and [`intset`].
+//! they are large. [`elements`] makes large sets and hashes of all three. [`btree`] is for what has
+//! an order of its own; with elements it makes sorted sets ([`scored`]). Small collections are
+//! packed into one buffer ([`packed`]): [`listpack`] and [`intset`].
 //! [`hyperloglog`] stands alone: a way to read a string.
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
@@ -20,6 +20,7 @@ mod mapping;
 pub mod packed;
 pub mod pages;
 mod prefault;
+pub mod scored;
 pub mod table;
 mod units;
 
@@ -29,4 +30,5 @@ pub use hash::HashKey;
 pub use heap::Heap;
 pub use intset::Intset;
 pub use listpack::Listpack;
+pub use scored::ScoredSet;
 pub use table::{Entries, Entry, Peek, Reclaim, Slot, Table};

@@ -122,6 +122,15 @@ pub fn fuzz_btree(data: &[u8]) {
                     assert_eq!(located, Some(position));
                 }
             }
+            (13, Ok(position)) => {
+                // Not so far: the same leaf, or one near by.
+                let to = (key + u32::from(what)).saturating_sub(120);
+                if !model.iter().any(|item| item.key == to) {
+                    tree.reorder(position, |item| *item = Model::new(to, item.weight), |k| k < to);
+                    model[place] = Model::new(to, model[place].weight);
+                    model.sort_by_key(|item| item.key);
+                }
+            }
             (10, _) => {
                 let until_key = key + u32::from(what) * 8;
                 let until = model.partition_point(|item| item.key < until_key);

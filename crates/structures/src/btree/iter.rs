@@ -5,10 +5,13 @@ use std::slice;
 
 use super::{CountedTree, Item, Position};
 
+/// How many items ahead what an item points to is asked for ([`Item::prefetch`]).
+const AHEAD: usize = 8;
+
 /// The items between two gaps.
 ///
 /// Each end walks through a leaf as a slice, and takes the next one by its path. Once both are in
-/// the same leaf, they share `front`.
+/// the same leaf, they share `front`. What items point to is asked for some items ahead.
 pub struct Iter<'a, T: Item> {
     tree: &'a CountedTree<T>,
     front_leaf: Position,
@@ -53,6 +56,7 @@ impl<T: Item> CountedTree<T> {
             iter.front = leaf[index..].iter();
             iter.back = self.leaf_at(back_path)[..back_index].iter();
         }
+        iter.front.as_slice().iter().take(AHEAD).for_each(T::prefetch);
         iter
     }
 
@@ -75,6 +79,7 @@ impl<'a, T: Item> Iter<'a, T> {
         self.front_leaf = leaf;
         self.is_joined = leaf.is_in_leaf_of(&self.back_leaf);
         self.front = if self.is_joined { self.back.clone() } else { items.iter() };
+        self.front.as_slice().iter().take(AHEAD).for_each(T::prefetch);
     }
 
     #[cold]
@@ -84,6 +89,8 @@ impl<'a, T: Item> Iter<'a, T> {
         self.back_leaf = leaf;
         self.is_joined = leaf.is_in_leaf_of(&self.front_leaf);
         self.back = items.iter();
+        let ask = if self.is_joined { &self.front } else { &self.back };
+        ask.as_slice().iter().rev().take(AHEAD).for_each(T::prefetch);
     }
 }
 
@@ -94,6 +101,9 @@ impl<'a, T: Item> Iterator for Iter<'a, T> {
     fn next(&mut self) -> Option<&'a T> {
         loop {
             if let Some(item) = self.front.next() {
+                if let Some(ahead) = self.front.as_slice().get(AHEAD) {
+                    ahead.prefetch();
+                }
                 return Some(item);
             }
             if self.is_joined {
@@ -108,11 +118,16 @@ impl<'a, T: Item> DoubleEndedIterator for Iter<'a, T> {
     #[inline]
     fn next_back(&mut self) -> Option<&'a T> {
         loop {
-            if self.is_joined {
-                return self.front.next_back();
-            }
-            if let Some(item) = self.back.next_back() {
+            let items = if self.is_joined { &mut self.front } else { &mut self.back };
+            if let Some(item) = items.next_back() {
+                let left = items.as_slice();
+                if let Some(ahead) = left.len().checked_sub(AHEAD) {
+                    left[ahead].prefetch();
+                }
                 return Some(item);
+            }
+            if self.is_joined {
+                return None;
             }
             self.retreat();
         }

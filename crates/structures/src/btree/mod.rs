@@ -162,6 +162,27 @@ impl<T: Item> CountedTree<T> {
         self.update(position, |old| std::mem::replace(old, item))
     }
 
+    /// Changes the key of the item at `position`, and nothing else about it, and moves it to its new
+    /// place: behind all items whose key comes `before` it, which is asked after the change.
+    ///
+    /// Panics if no item is there.
+    pub fn reorder(
+        &mut self,
+        position: Position,
+        change: impl FnOnce(&mut T),
+        mut before: impl FnMut(T::Key) -> bool,
+    ) {
+        let position = self.settle(position).expect("there is an item to move");
+        if self.is_within_leaf(position, &mut before) {
+            let (path, index) = position.parts(self.height);
+            self.root.reorder(path, index, change, before);
+            return;
+        }
+        let mut item = self.remove(position);
+        change(&mut item);
+        self.insert(self.partition_point(before), item);
+    }
+
     /// Bytes of the nodes. Neither what items own elsewhere nor `CountedTree` itself.
     pub fn bytes(&self) -> usize {
         self.root.bytes()

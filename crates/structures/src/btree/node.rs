@@ -1,6 +1,7 @@
 //! Nodes: how they hold items, make room for one more, split, and give to neighbours.
 
 use super::Item;
+use super::search::partition;
 
 /// Children of an inner node. With keys of 16 bytes a node fills a size class of 1536 bytes.
 pub(super) const FANOUT: usize = 31;
@@ -161,6 +162,32 @@ impl<T: Item> Node<T> {
         }
     }
 
+    /// Changes the key of one item and moves it to its new place in the same leaf, behind the items
+    /// whose key comes `before` it. Whether the leaf begins with another key now.
+    pub(super) fn reorder(
+        &mut self,
+        path: &[u8],
+        index: usize,
+        change: impl FnOnce(&mut T),
+        before: impl FnMut(T::Key) -> bool,
+    ) -> bool {
+        match self {
+            Node::Leaf(items) => {
+                change(&mut items[index]);
+                let place = move_to_order(items, index, before);
+                index == 0 || place == 0
+            }
+            Node::Inner(inner) => {
+                let child = usize::from(path[0]);
+                let is_first = inner.nodes[child].reorder(&path[1..], index, change, before);
+                if is_first {
+                    inner.keys[child] = inner.nodes[child].first_key();
+                }
+                is_first && child == 0
+            }
+        }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match self {
             Node::Leaf(items) => items.capacity() * size_of::<T>(),
@@ -187,6 +214,26 @@ impl<T: Item> Node<T> {
             _ => unreachable!("(1): neighbours are of the same kind"),
         }
     }
+}
+
+/// Moves the item at `index`, whose key has changed, behind the items whose key comes `before` it.
+/// Most moves are short or none: the neighbours are asked first.
+fn move_to_order<T: Item>(
+    items: &mut [T],
+    index: usize,
+    mut before: impl FnMut(T::Key) -> bool,
+) -> usize {
+    if index > 0 && !before(items[index - 1].key()) {
+        let place = partition(&items[..index - 1], before);
+        items[place..=index].rotate_right(1);
+        return place;
+    }
+    if index + 1 == items.len() || !before(items[index + 1].key()) {
+        return index;
+    }
+    let place = index + 1 + partition(&items[index + 2..], before);
+    items[index..=place].rotate_left(1);
+    place
 }
 
 /// Splits a full leaf around an insertion and returns the right part. What is put at an end

@@ -36,7 +36,7 @@ impl Position {
 
 /// How many items of a leaf come before something: binary search, two steps at a time, so that
 /// what the second step reads is on its way while the first one waits.
-fn partition<T: Item>(items: &[T], mut before: impl FnMut(T::Key) -> bool) -> usize {
+pub(super) fn partition<T: Item>(items: &[T], mut before: impl FnMut(T::Key) -> bool) -> usize {
     let (mut low, mut high) = (0, items.len());
     while high - low > 4 {
         let quarter = (high - low) / 4;
@@ -141,6 +141,25 @@ impl<T: Item> CountedTree<T> {
         }
         position.index = node.leaf().iter().position(is_it)? as u8;
         Some(position)
+    }
+
+    /// Whether what all keys `before` it come before would be in the leaf of `position`: told by
+    /// the keys in inner nodes alone. False in some cases at the leaf's beginning.
+    pub(super) fn is_within_leaf(
+        &self,
+        position: Position,
+        mut before: impl FnMut(T::Key) -> bool,
+    ) -> bool {
+        let (path, _) = position.parts(self.height);
+        let (mut lower, mut upper) = (None, None);
+        let mut node = &self.root;
+        for &child in path {
+            let (inner, child) = (node.inner(), usize::from(child));
+            lower = if child > 0 { Some(inner.keys()[child]) } else { lower };
+            upper = inner.keys().get(child + 1).copied().or(upper);
+            node = inner.node(child);
+        }
+        lower.is_none_or(&mut before) && upper.is_none_or(|key| !before(key))
     }
 
     /// The item that the unit of weight number `rank` (0 is the first) is part of, and how many

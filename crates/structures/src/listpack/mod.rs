@@ -266,6 +266,12 @@ impl<'a> Listpack<'a> {
         Pairs { iter: self.iter() }
     }
 
+    /// [`pairs`](Listpack::pairs) between two positions (the second may be the end); goes both ways.
+    #[inline]
+    pub fn pairs_span(self, span: Range<usize>) -> Pairs<'a> {
+        Pairs { iter: self.iter_span(span) }
+    }
+
     /// The raw entries between two positions, for [`append_entries`].
     #[inline]
     pub fn raw(self, span: Range<usize>) -> &'a [u8] {

@@ -25,6 +25,8 @@ enum Value {
     Set(Vec<Vec<u8>>),
     /// Fields, values and expiries, sorted.
     Hash(Vec<(Vec<u8>, Vec<u8>, Option<i64>)>),
+    /// With the bits of the scores.
+    SortedSet(Vec<(Vec<u8>, u64)>),
     /// What it remembers, its entries, and its groups with what is pending, a line each.
     Stream(Vec<String>),
 }
@@ -47,6 +49,10 @@ impl Held {
                 fields.sort();
                 Value::Hash(fields)
             }
+            ValueRef::SortedSet(set) => {
+                let pairs = set.iter().map(|pair| (pair.member.to_vec(), pair.score().to_bits()));
+                Value::SortedSet(pairs.collect())
+            }
             ValueRef::Stream(stream) => {
                 stream.check();
                 Value::Stream(stream_lines(stream))
@@ -59,7 +65,7 @@ impl Held {
     pub(super) fn integer(&self) -> Option<i64> {
         match &self.value {
             Value::String(text) => base::number::parse_i64(text),
-            Value::List(_) | Value::Set(_) | Value::Hash(_) | Value::Stream(_) => None,
+            _ => None,
         }
     }
 }
@@ -79,6 +85,12 @@ impl std::fmt::Debug for Held {
                     write!(f, " {}={}", name.escape_ascii(), value.escape_ascii())?;
                     expire_ms.map_or(Ok(()), |at_ms| write!(f, "@{at_ms}"))?;
                 }
+            }
+            Value::SortedSet(pairs) => {
+                let word = |(member, score): &(Vec<u8>, u64)| {
+                    format!("{} {}", member.escape_ascii(), f64::from_bits(*score))
+                };
+                write!(f, "sorted set {:?}", pairs.iter().map(word).collect::<Vec<_>>())?;
             }
             Value::Stream(lines) => write!(f, "stream {lines:?}")?,
         }

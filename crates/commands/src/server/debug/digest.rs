@@ -64,6 +64,17 @@ fn mix_value(digest: &mut Digest, record: &Record<'_>) {
                 digest.add(&one.0);
             }
         }
+        ValueRef::SortedSet(set) => {
+            let mut text = Vec::new();
+            for pair in set.iter() {
+                let mut element = Digest::ZERO;
+                element.mix(&pair.member.to_vec());
+                text.clear();
+                base::number::write_f64_resp(&mut text, pair.score());
+                element.mix(&text);
+                digest.add(&element.0);
+            }
+        }
         ValueRef::Stream(stream) => {
             for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
                 digest.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());

@@ -3,7 +3,7 @@
 use engine::{CmdError, CmdResult, Cx};
 use store::eviction_clock::Usage;
 use store::value::list::NodeRef;
-use store::value::{List, SetRef};
+use store::value::{List, SetRef, SortedSetRef};
 use store::{Record, StrRef, ValueRef, View};
 
 pub(super) fn object(cx: &mut Cx<'_>) -> CmdResult {
@@ -54,6 +54,12 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
                 length(hash.len()) + sizes.sum::<usize>()
             }
         },
+        ValueRef::SortedSet(SortedSetRef::Listpack(pack)) => text(pack.byte_len()),
+        ValueRef::SortedSet(set) => {
+            const SCORE_BYTES: usize = 8;
+            let sizes = set.iter().map(|pair| text(pair.member.text_len()) + SCORE_BYTES);
+            length(set.len()) + sizes.sum::<usize>()
+        }
         ValueRef::Stream(stream) => {
             let nodes = stream.log.nodes().map(|node| text(16) + text(node.bytes().len()));
             length(stream.log.node_count()) + nodes.sum::<usize>()
@@ -135,6 +141,15 @@ pub(super) fn htstats(cx: &mut Cx<'_>) -> CmdResult {
 pub(super) fn htstats_key(cx: &mut Cx<'_>) -> CmdResult {
     let record = cx.db.peek(cx.key(2)).ok_or(CmdError::NO_SUCH_KEY)?;
     match record.value() {
+        ValueRef::SortedSet(SortedSetRef::Skiplist(set)) => {
+            let text = format!(
+                "Hash table 0 stats (main hash table):\n table bytes: {}\n number of elements: {}\n",
+                set.elements().bytes(),
+                set.len()
+            );
+            cx.reply.verbatim(b"txt", text.as_bytes());
+            Ok(())
+        }
         ValueRef::Set(SetRef::Table(table)) => {
             let stats = table.table_stats();
             let text = format!(
