@@ -15,6 +15,7 @@ pub mod list;
 pub mod pubsub;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod stream;
 pub mod string;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub fn all() -> &'static [&'static [Command]] {
         hyperloglog::COMMANDS,
         list::COMMANDS,
         set::COMMANDS,
+        sorted_set::COMMANDS,
         hash::COMMANDS,
         stream::COMMANDS,
         transactions::COMMANDS,

@@ -97,6 +97,17 @@ fixed! {
     HLL_NO_KEY = "ERR The specified key does not exist";
     HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
     NOT_ON_OR_OFF = "ERR Argument must be ON or OFF";
+    XX_AND_NX = "ERR XX and NX options at the same time are not compatible";
+    GT_LT_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    INCR_ONE_PAIR = "ERR INCR option supports a single increment-element pair";
+    SCORE_NAN = "ERR resulting score is not a number (NaN)";
+    MIN_MAX_NOT_FLOAT = "ERR min or max is not a float";
+    MIN_MAX_NOT_LEX = "ERR min or max not valid string range item";
+    LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    WITHSCORES_BYLEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    VALUE_OUT_OF_RANGE = "ERR value is out of range";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
@@ -248,6 +259,11 @@ impl CmdError {
             Shown(sub, 128),
             container.to_uppercase()
         ))
+    }
+
+    /// A command that combines sets was given none.
+    pub fn no_input_key(command: &str) -> CmdError {
+        CmdError::text(format!("ERR at least 1 input key is needed for '{command}' command"))
     }
 
     pub fn invalid_expire(command: &str) -> CmdError {

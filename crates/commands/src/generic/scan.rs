@@ -112,10 +112,12 @@ fn scan(cx: &mut Cx<'_>) -> CmdResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Walk {
     Keys,
-    /// SSCAN and ZSCAN.
+    /// SSCAN.
     Elements,
     /// HSCAN.
     Fields,
+    /// ZSCAN.
+    Scores,
 }
 
 /// What follows the cursor of SCAN, HSCAN, SSCAN and ZSCAN.
@@ -123,6 +125,7 @@ pub(crate) struct Options<'a> {
     pub(crate) pattern: &'a [u8],
     pub(crate) count: usize,
     kind: Kind,
+    /// NOVALUES of HSCAN, NOSCORES of ZSCAN.
     pub(crate) no_values: bool,
 }
 
@@ -189,6 +192,10 @@ impl<'a> Options<'a> {
                 options.pattern = cx.arg(i + 1);
             } else if has_value && walk == Walk::Keys && cx.is_word(i, "TYPE") {
                 options.kind = Kind::named(cx.arg(i + 1));
+            } else if walk == Walk::Scores && cx.is_word(i, "NOSCORES") {
+                options.no_values = true;
+                i += 1;
+                continue;
             } else if cx.is_word(i, "NOVALUES") {
                 if walk != Walk::Fields {
                     return Err(CmdError::ONLY_HSCAN_NOVALUES);

@@ -15,7 +15,7 @@ fn populate(server: &mut TestServer) {
     let mut session = server.connect();
     for call in [
         "FLUSHALL",
-        "SET key:0 text",
+        "ZADD key:0 1 a 2 b 3 c",
         "SET key:1 17",
         "RPUSH key:2 a b c",
         "SADD key:3 a b c",
@@ -40,6 +40,8 @@ fn is_misunderstood(reply: &[u8]) -> bool {
     const UNDERSTOOD: &[&str] = &[
         "limit cannot be used without the special ~ option",
         "idmp/idmpauto can be used only with auto-generated ids",
+        "limit is only supported in combination with either byscore or bylex",
+        "withscores not supported in combination with bylex",
     ];
     let text = String::from_utf8_lossy(reply).to_lowercase();
     if UNDERSTOOD.iter().any(|understood| text.contains(understood)) {
