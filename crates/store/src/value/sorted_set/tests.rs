@@ -6,19 +6,15 @@ use base::random::Random;
 
 use super::*;
 
-const SMALL: Limits = Limits {
-    hash_entries_max: 0,
-    hash_value_bytes_max: 0,
-    set_intset_entries_max: 0,
-    set_listpack_entries_max: 0,
-    set_listpack_value_bytes_max: 0,
-    zset_entries_max: 1_000_000,
-    zset_value_bytes_max: 64,
-    list_node_size: 0,
-    stream_node_bytes_max: 0,
-    stream_node_entries_max: 0,
-};
-const LARGE: Limits = Limits { zset_entries_max: 0, ..SMALL };
+/// All sets are listpacks.
+fn small() -> Limits {
+    Limits { zset_entries_max: 1_000_000, zset_value_bytes_max: 64, ..Limits::default() }
+}
+
+/// None is.
+fn large() -> Limits {
+    Limits { zset_entries_max: 0, ..small() }
+}
 
 fn all(set: &SortedSet) -> Vec<(Vec<u8>, f64)> {
     set.view().iter().map(|pair| (pair.member.to_vec(), pair.score())).collect()
@@ -28,8 +24,8 @@ fn put(set: &mut SortedSet, limits: &Limits, member: &str, score: f64) {
     set.update(member.as_bytes(), limits, |_| Some(score));
 }
 
-fn both() -> [(SortedSet, &'static Limits); 2] {
-    [(SortedSet::empty(&SMALL), &SMALL), (SortedSet::empty(&LARGE), &LARGE)]
+fn both() -> [(SortedSet, Limits); 2] {
+    [small(), large()].map(|limits| (SortedSet::empty(&limits), limits))
 }
 
 fn sort(model: &mut [(Vec<u8>, f64)]) {
@@ -49,7 +45,7 @@ fn both_forms_agree_with_a_sorted_vector() {
             match random.below(4) {
                 0..2 => {
                     let before = known.map(|index| model[index].1);
-                    let update = set.update(&member, limits, |_| Some(score));
+                    let update = set.update(&member, &limits, |_| Some(score));
                     assert_eq!(update, Update { before, after: Some(score) });
                     match known {
                         Some(index) => model[index].1 = score,
@@ -87,7 +83,7 @@ fn both_forms_agree_with_a_sorted_vector() {
 fn members_between_bounds_are_found_in_both_forms() {
     for (mut set, limits) in both() {
         for member in ["a", "b", "bb", "c", "7", "10"] {
-            put(&mut set, limits, member, 0.0);
+            put(&mut set, &limits, member, 0.0);
         }
         // In order: 10 7 a b bb c
         let ranks = |min, max| set.view().member_ranks(&LexRange { min, max });
@@ -104,18 +100,18 @@ fn scores_survive_a_listpack_but_for_the_sign_of_zero() {
     let scores = [0.0, 1.5, -3.0, 1e300, -1e-300, f64::INFINITY, f64::NEG_INFINITY, 0.1, 4.7e18];
     for score in scores {
         for (mut set, limits) in both() {
-            put(&mut set, limits, "m", score);
+            put(&mut set, &limits, "m", score);
             assert_eq!(set.view().score(b"m"), Some(score));
         }
     }
-    let mut set = SortedSet::empty(&SMALL);
-    put(&mut set, &SMALL, "m", -0.0);
+    let mut set = SortedSet::empty(&small());
+    put(&mut set, &small(), "m", -0.0);
     assert!(set.view().score(b"m").is_some_and(f64::is_sign_positive));
 }
 
 #[test]
 fn it_converts_at_the_thresholds_and_results_may_go_back() {
-    let limits = Limits { zset_entries_max: 3, zset_value_bytes_max: 4, ..SMALL };
+    let limits = Limits { zset_entries_max: 3, zset_value_bytes_max: 4, ..small() };
     let name = |set: &SortedSet| set.view().encoding_name();
     let mut set = SortedSet::empty(&limits);
     ["a", "b", "c"].iter().for_each(|member| put(&mut set, &limits, member, 1.0));
@@ -151,7 +147,7 @@ fn it_converts_at_the_thresholds_and_results_may_go_back() {
 fn every_choice_is_as_likely() {
     for (mut set, limits) in both() {
         for n in 0..10 {
-            put(&mut set, limits, &n.to_string(), 0.0);
+            put(&mut set, &limits, &n.to_string(), 0.0);
         }
         let mut random = Random::from_seed(2);
         let mut times = [0u32; 10];
