@@ -107,7 +107,6 @@ fixed! {
     WITHSCORES_BYLEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
-    VALUE_OUT_OF_RANGE = "ERR value is out of range";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
