@@ -55,6 +55,8 @@ pub(crate) struct Wait {
     /// Arguments that are keys.
     keys: Range<usize>,
     deadline_ms: Option<i64>,
+    /// What shall run again, if it is not the request as it came.
+    args: Option<ArgBuf>,
 }
 
 /// One client's wait.
@@ -209,8 +211,19 @@ impl Cx<'_> {
     /// `keys` has changed, until the deadline. False inside a transaction, where there is no
     /// waiting: the handler replies as if its time had come.
     pub fn block(&mut self, keys: Range<usize>, deadline_ms: Option<i64>) -> bool {
+        self.block_as(keys, deadline_ms, None)
+    }
+
+    /// The same for a command that means something else later: `args`, with as many words and the
+    /// same keys, is what shall run again.
+    pub fn block_as(
+        &mut self,
+        keys: Range<usize>,
+        deadline_ms: Option<i64>,
+        args: Option<ArgBuf>,
+    ) -> bool {
         if self.may_block {
-            self.wait = Some(Wait { keys, deadline_ms });
+            self.wait = Some(Wait { keys, deadline_ms, args });
         }
         self.may_block
     }
@@ -243,7 +256,7 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait) {
         deadline_ms: wait.deadline_ms,
         state: AtomicU8::new(WAITING),
         command: cx.entry.id,
-        args: ArgBuf::from(cx.args),
+        args: wait.args.unwrap_or_else(|| ArgBuf::from(cx.args)),
         keys,
         is_stray,
         db: cx.db.index,

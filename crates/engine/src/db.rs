@@ -611,13 +611,14 @@ impl<'a> Db<'a> {
         let bits = self.keyspace.shard_bits();
         let mut removed = 0;
         for shard in 0..self.shard_count() {
-            let part = self.shard(shard);
+            let (part, index) = (&mut self.access.shard(shard).dbs[self.index], self.index);
             if part.is_empty() {
                 continue;
             }
             removed += part.len();
             part.touch_all_watched(None);
             let detached = part.detach(bits);
+            part.waiting.keys().for_each(|key| self.effects.ready(index, key));
             if lazy {
                 self.engine.lazyfree.free_db(detached);
             }

@@ -80,16 +80,20 @@ fn xreadgroup(cx: &mut Cx<'_>) -> CmdResult {
     let mut wanted = Vec::with_capacity(args.streams);
     for n in 0..args.streams {
         let (key, text) = (cx.key(args.keys_at + n), cx.arg(args.id_at(n)));
+        if !cx.considers(key.bytes) {
+            wanted.push(None);
+            continue;
+        }
         let stream = cx.db.collection::<Stream>(key)?;
         if stream.and_then(|stream| stream.group(name)).is_none() {
             return Err(CmdError::no_group_to_read(key.bytes, name));
         }
-        wanted.push(match text {
+        wanted.push(Some(match text {
             b">" => Wanted::News,
             b"$" => return Err(CmdError::XREADGROUP_LAST_ID),
             b"+" => return Err(CmdError::XREADGROUP_TOP_ID),
             text => Wanted::History(id(text)?),
-        });
+        }));
     }
 
     // What is repeated is said below, however little it is.
@@ -101,6 +105,7 @@ fn xreadgroup(cx: &mut Cx<'_>) -> CmdResult {
             break;
         }
         let key = cx.key(args.keys_at + n);
+        let Some(wanted) = wanted else { continue };
         let delivery = Delivery {
             key,
             consumer,
@@ -126,7 +131,9 @@ fn xreadgroup(cx: &mut Cx<'_>) -> CmdResult {
         }
         repeat_all(cx, Source { key: key.bytes, group: name }, progress, &done.repeats);
     }
-    streams.end(&mut cx.reply);
+    if !streams.end(&mut cx.reply) {
+        args.wait_or_null(cx, None);
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! XREAD, and the arguments that XREADGROUP shares.
 //!
-//! Neither waits yet: with BLOCK they answer at once as they do inside MULTI, with null where there
-//! is nothing to read.
+//! With BLOCK they wait where there is nothing to read. An ID that means "what is there now" is then
+//! the one that it stands for at this moment.
 //!
 //! MAXCOUNT and MAXSIZE bound a whole reply, COUNT each stream in it. MAXSIZE ends a reply that has
 //! become as long, so the last entry may exceed it, and the first one always comes.
@@ -10,7 +10,7 @@ use command::declare::Flag::{Blocking, ReadOnly};
 use command::declare::KeyFlag::{Access, RO};
 use command::declare::{Arg, Group, block, integer, key, many, opt, text, token};
 use engine::{CmdError, CmdResult, Command, Cx};
-use resp::{Deferred, Protocol, Reply};
+use resp::{ArgBuf, Deferred, Protocol, Reply};
 use store::value::Stream;
 use store::value::stream::StreamId;
 
@@ -63,6 +63,8 @@ pub(super) struct ReadArgs<'a> {
     pub(super) group: Option<(&'a [u8], &'a [u8])>,
     pub(super) min_idle_ms: Option<i64>,
     pub(super) no_ack: bool,
+    /// BLOCK: until when to wait; none is for ever.
+    pub(super) block: Option<Option<i64>>,
     /// Where the keys stand, and how many there are. As many IDs follow.
     pub(super) keys_at: usize,
     pub(super) streams: usize,
@@ -75,7 +77,9 @@ impl<'a> ReadArgs<'a> {
         while i < cx.argc() {
             let has_value = i + 1 < cx.argc();
             match () {
-                () if has_value && cx.is_word(i, "BLOCK") => check_timeout(cx, i + 1)?,
+                () if has_value && cx.is_word(i, "BLOCK") => {
+                    args.block = Some(cx.deadline_ms(i + 1)?);
+                }
                 () if has_value && cx.is_word(i, "COUNT") => {
                     args.count = count(cx, i + 1)?;
                     has_count = args.count > 0;
@@ -133,6 +137,21 @@ impl<'a> ReadArgs<'a> {
         Ok(())
     }
 
+    /// Lets the client wait for something to read, if it wants to; else the reply is null. `seen`
+    /// are the IDs behind which it wants to read, if they are not what it said.
+    pub(super) fn wait_or_null(&self, cx: &mut Cx<'_>, seen: Option<&[StreamId]>) {
+        let request = seen.map(|seen| {
+            let mut request: ArgBuf = cx.args.iter().take(self.id_at(0)).collect();
+            seen.iter().for_each(|id| request.push(id.to_string().as_bytes()));
+            request
+        });
+        let keys = self.keys_at..self.id_at(0);
+        let waits = self.block.is_some_and(|deadline| cx.block_as(keys, deadline, request));
+        if !waits {
+            cx.reply.null_array();
+        }
+    }
+
     /// Where the ID of a stream stands.
     pub(super) fn id_at(&self, stream: usize) -> usize {
         self.keys_at + self.streams + stream
@@ -144,15 +163,6 @@ impl<'a> ReadArgs<'a> {
             written: 0,
             end: self.max_size.map(|max| reply.len().saturating_add(max)),
         }
-    }
-}
-
-fn check_timeout(cx: &Cx<'_>, index: usize) -> CmdResult {
-    let ms = cx.int(index).map_err(|_| CmdError::TIMEOUT_NOT_INTEGER)?;
-    match ms {
-        ..0 => Err(CmdError::TIMEOUT_NEGATIVE),
-        ms if ms.checked_add(cx.now_ms()).is_none() => Err(CmdError::TIMEOUT_OUT_OF_RANGE),
-        _ => Ok(()),
     }
 }
 
@@ -213,20 +223,30 @@ impl StreamsReply {
         reply.bulk(key);
     }
 
-    pub(super) fn end(self, reply: &mut Reply<'_>) {
-        match self.header {
-            Some(header) => reply.set_deferred(header, self.streams),
-            None => reply.null_array(),
+    /// Ends the reply; false if nothing was read, and so nothing written.
+    pub(super) fn end(self, reply: &mut Reply<'_>) -> bool {
+        if let Some(header) = self.header {
+            reply.set_deferred(header, self.streams);
         }
+        self.streams > 0
     }
 }
 
 fn xread(cx: &mut Cx<'_>) -> CmdResult {
     let args = ReadArgs::parse(cx, false)?;
+    let is_served = cx.is_served();
     let mut seen = Vec::with_capacity(args.streams);
     for n in 0..args.streams {
-        let text = cx.arg(args.id_at(n));
-        let stream = cx.db.collection::<Stream>(cx.key(args.keys_at + n))?;
+        let (key, text) = (cx.key(args.keys_at + n), cx.arg(args.id_at(n)));
+        if !cx.considers(key.bytes) {
+            seen.push(id(text)?);
+            continue;
+        }
+        let stream = match cx.db.collection::<Stream>(key) {
+            // What waits for a stream waits until it is one again.
+            Err(_) if is_served => None,
+            stream => stream?,
+        };
         seen.push(match text {
             b"$" => stream.map_or(StreamId::MIN, |stream| stream.log.last_id()),
             b"+" => {
@@ -240,12 +260,15 @@ fn xread(cx: &mut Cx<'_>) -> CmdResult {
 
     let mut budget = args.budget(&cx.reply);
     let mut streams = StreamsReply::new();
-    for (n, seen) in seen.into_iter().enumerate() {
+    for (n, &seen) in seen.iter().enumerate() {
         if !budget.allows(&cx.reply) {
             break;
         }
         let key = cx.key(args.keys_at + n);
-        let Some(stream) = cx.db.collection::<Stream>(key)? else { continue };
+        if !cx.considers(key.bytes) {
+            continue;
+        }
+        let Ok(Some(stream)) = cx.db.collection::<Stream>(key) else { continue };
         if stream.log.last_entry_id().is_none_or(|last| last <= seen) {
             continue;
         }
@@ -264,6 +287,8 @@ fn xread(cx: &mut Cx<'_>) -> CmdResult {
         }
         reply.set_deferred(header, written as usize);
     }
-    streams.end(&mut cx.reply);
+    if !streams.end(&mut cx.reply) {
+        args.wait_or_null(cx, Some(&seen));
+    }
     Ok(())
 }
