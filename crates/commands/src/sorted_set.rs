@@ -23,6 +23,7 @@ mod score;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use engine::Command;
 use resp::{Protocol, Reply};
@@ -30,6 +31,9 @@ use store::value::sorted_set::Pair;
 use structures::listpack::Value;
 
 pub const COMMANDS: &[Command] = &[
+    wait::BZMPOP,
+    wait::BZPOPMAX,
+    wait::BZPOPMIN,
     add::ZADD,
     add::ZINCRBY,
     card::ZCARD,

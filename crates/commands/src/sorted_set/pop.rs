@@ -9,7 +9,7 @@ use engine::db::Class;
 use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use resp::{Protocol, Reply};
 use store::value::SortedSet;
-use store::{CollectionType, Key, View};
+use store::{CollectionType, Key, Type, View};
 
 use super::reply_member;
 
@@ -77,7 +77,7 @@ pub(super) const ZMPOP: Command = Command {
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Min,
     Max,
 }
@@ -108,37 +108,105 @@ fn pop_from_one(cx: &mut Cx<'_>, end: End) -> CmdResult {
 }
 
 fn zmpop(cx: &mut Cx<'_>) -> CmdResult {
-    let positive = |index: usize| cx.int(index).ok().and_then(|n| usize::try_from(n).ok());
-    let keys = positive(1).filter(|keys| *keys > 0).ok_or(CmdError::NUMKEYS_NOT_POSITIVE)?;
-    let at = keys.saturating_add(2);
-    let end = match at < cx.argc() {
-        true if cx.is_word(at, "MIN") => End::Min,
-        true if cx.is_word(at, "MAX") => End::Max,
-        _ => return Err(CmdError::SYNTAX),
-    };
-    let count = match cx.argc() - at {
-        1 => 1,
-        3.. if cx.is_word(at + 1, "COUNT") => {
-            let count = positive(at + 2).filter(|count| *count > 0);
-            let count = count.ok_or(CmdError::COUNT_NOT_POSITIVE)?;
-            if cx.argc() > at + 3 {
-                return Err(CmdError::SYNTAX);
+    let wish = Wish::parse(cx, 1)?;
+    if !pop_first(cx, &wish)? {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// What ZMPOP and BZMPOP are told.
+pub(super) struct Wish {
+    /// Arguments that are keys.
+    pub(super) keys: Range<usize>,
+    end: End,
+    count: usize,
+}
+
+impl Wish {
+    /// `numkeys` and all behind it, from argument `first` on.
+    pub(super) fn parse(cx: &Cx<'_>, first: usize) -> Result<Wish, CmdError> {
+        let positive = |index: usize| cx.int(index).ok().and_then(|n| usize::try_from(n).ok());
+        let keys = positive(first).filter(|keys| *keys > 0);
+        let at = keys.ok_or(CmdError::NUMKEYS_NOT_POSITIVE)?.saturating_add(first + 1);
+        let end = match at < cx.argc() {
+            true if cx.is_word(at, "MIN") => End::Min,
+            true if cx.is_word(at, "MAX") => End::Max,
+            _ => return Err(CmdError::SYNTAX),
+        };
+        let count = match cx.argc() - at {
+            1 => 1,
+            3.. if cx.is_word(at + 1, "COUNT") => {
+                let count = positive(at + 2).filter(|count| *count > 0);
+                let count = count.ok_or(CmdError::COUNT_NOT_POSITIVE)?;
+                if cx.argc() > at + 3 {
+                    return Err(CmdError::SYNTAX);
+                }
+                count
             }
-            count
-        }
-        _ => return Err(CmdError::SYNTAX),
-    };
-    for index in 2..at {
+            _ => return Err(CmdError::SYNTAX),
+        };
+        Ok(Wish { keys: first + 1..at, end, count })
+    }
+}
+
+/// Pops from the first sorted set that is there; false if none is.
+pub(super) fn pop_first(cx: &mut Cx<'_>, wish: &Wish) -> Result<bool, CmdError> {
+    let Some(index) = first_set(cx, wish.keys.clone())? else { return Ok(false) };
+    let key = cx.key(index);
+    let shape = PopShape { with_key: true, nested: true };
+    let taken = pop(cx, key, wish.end, wish.count, shape)?.expect("it was just looked up");
+    let name: &[u8] = if wish.end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
+    cx.propagate(&[name, key.bytes, taken.to_string().as_bytes()]);
+    Ok(true)
+}
+
+/// The first of the key arguments under which there is a sorted set. A command that is served looks
+/// at the key that is ready only, and waits on if that holds something else.
+pub(super) fn first_set(cx: &mut Cx<'_>, keys: Range<usize>) -> Result<Option<usize>, CmdError> {
+    for index in keys {
         let key = cx.key(index);
-        let shape = PopShape { with_key: true, nested: true };
-        if let Some(taken) = pop(cx, key, end, count, shape)? {
-            let name: &[u8] = if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
-            cx.propagate(&[name, key.bytes, taken.to_string().as_bytes()]);
-            return Ok(());
+        if !cx.considers(key.bytes) {
+            continue;
+        }
+        match cx.db.look(key).map(|record| record.value_type()) {
+            None => {}
+            Some(Type::SortedSet) => return Ok(Some(index)),
+            Some(_) if cx.is_served() => {}
+            Some(_) => return Err(CmdError::WRONG_TYPE),
         }
     }
-    cx.reply.null_array();
+    Ok(None)
+}
+
+/// Pops one element from the sorted set under a key argument; replies with key, member and score.
+pub(super) fn pop_one(cx: &mut Cx<'_>, index: usize, end: End) -> CmdResult {
+    let key = cx.key(index);
+    let edited = {
+        let reply = &mut cx.reply;
+        reply.array(3);
+        reply.bulk(key.bytes);
+        cx.db.edit(key, Absent::Skip, |set: &mut SortedSet| {
+            let len = set.view().len();
+            let ranks = if end == End::Min { 0..1 } else { len - 1..len };
+            reply_pairs(reply, set, ranks.clone(), end, false);
+            set.remove_range(ranks);
+        })?
+    };
+    tell_popped(cx, key, end, 1, edited.expect("it was just looked up").removed);
+    cx.propagate(&[if end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" }, key.bytes]);
     Ok(())
+}
+
+/// Tells of elements that were taken.
+fn tell_popped(cx: &mut Cx<'_>, key: Key<'_>, end: End, count: usize, removed: bool) {
+    let event = if end == End::Min { "zpopmin" } else { "zpopmax" };
+    if count > 0 {
+        cx.db.changed(key, Class::SortedSet, event, count as u64);
+    }
+    if removed {
+        cx.db.notify(Class::Generic, "del", key);
+    }
 }
 
 /// How a client gets what was taken: before it the key, each element as an array of its own.
@@ -181,13 +249,7 @@ fn pop(
         taken
     })?;
     let Some(edited) = edited else { return Ok(None) };
-    let event = if end == End::Min { "zpopmin" } else { "zpopmax" };
-    if edited.result > 0 {
-        cx.db.changed(key, Class::SortedSet, event, edited.result as u64);
-    }
-    if edited.removed {
-        cx.db.notify(Class::Generic, "del", key);
-    }
+    tell_popped(cx, key, end, edited.result, edited.removed);
     Ok(Some(edited.result))
 }
 
