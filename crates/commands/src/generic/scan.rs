@@ -212,16 +212,26 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A cursor as a client may write it: digits, zeros in front of them or a plus sign, below 2^64.
+/// A cursor as a client may write it: below 2^64, with spaces, zeros or a plus sign in front. A
+/// negative number is refused, but for those that C's `strtoull` alone would read, such as -0.
 pub(crate) fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    if base::number::parse_i64(text).is_some_and(|number| number < 0) {
+        return None;
+    }
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text.split_first()? {
+        (b'-', digits) => (true, digits),
+        (b'+', digits) => (false, digits),
+        _ => (false, text),
+    };
     if digits.is_empty() {
         return None;
     }
-    digits.iter().try_fold(0u64, |number, byte| {
+    let number = digits.iter().try_fold(0u64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
-    })
+    })?;
+    Some(if negative { number.wrapping_neg() } else { number })
 }
 
 #[cfg(test)]
@@ -388,7 +398,10 @@ mod tests {
         assert_eq!(parse_cursor(b"0012"), Some(12));
         assert_eq!(parse_cursor(b"+12"), Some(12));
         assert_eq!(parse_cursor(b"18446744073709551615"), Some(u64::MAX));
-        for text in [&b""[..], b"+", b"-1", b"1x", b"18446744073709551616"] {
+        assert_eq!(parse_cursor(b" \t1"), Some(1));
+        assert_eq!(parse_cursor(b"-0"), Some(0));
+        assert_eq!(parse_cursor(b"-01"), Some(u64::MAX));
+        for text in [&b""[..], b"+", b"-", b"-1", b"1x", b"1 ", b"18446744073709551616"] {
             assert_eq!(parse_cursor(text), None);
         }
     }
