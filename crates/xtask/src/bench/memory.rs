@@ -40,6 +40,17 @@ const DATA_SETS: &[DataSet] = &[
         is_one_key: true,
         budget: 18.0,
     },
+    DataSet { name: "hash-8", request: hash, payload: 1..=17, is_one_key: false, budget: 85.0 },
+    DataSet {
+        name: "hash-field",
+        request: |n| {
+            let (field, value) = (text(n, 1, LENGTH), text(n, 2, LENGTH));
+            vec![b"HSET".to_vec(), b"hash".to_vec(), field, value]
+        },
+        payload: 2..=3,
+        is_one_key: true,
+        budget: 26.0,
+    },
     DataSet {
         name: "list-item",
         request: |n| vec![b"RPUSH".to_vec(), b"list".to_vec(), text(n, 1, LENGTH)],
@@ -61,6 +72,16 @@ const KEY: DataSet =
 
 fn set(n: usize, value: Vec<u8>) -> Vec<Vec<u8>> {
     vec![b"SET".to_vec(), text(n, 1, LENGTH), value]
+}
+
+/// Eight fields with names as people give them and values of eight bytes.
+fn hash(n: usize) -> Vec<Vec<u8>> {
+    const NAMES: [&str; 8] = ["name", "mail", "phone", "street", "city", "zip", "land", "age"];
+    let mut request = vec![b"HSET".to_vec(), text(n, 1, LENGTH)];
+    for (i, name) in NAMES.iter().enumerate() {
+        request.extend([name.as_bytes().to_vec(), text(n, 2 + i as u64, 8)]);
+    }
+    request
 }
 
 fn set_with_ttl(n: usize) -> Vec<Vec<u8>> {

@@ -32,18 +32,27 @@ pub(crate) enum Keys {
     TwoSets,
     /// A list of a thousand elements, and one of as many as LPOP will take.
     Lists,
+    /// A hundred thousand hashes of eight small fields.
+    Hashes,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 6] =
-        [Keys::Small, Keys::Large, Keys::Counters, Keys::Members, Keys::TwoSets, Keys::Lists];
+    pub(crate) const ALL: [Keys; 7] = [
+        Keys::Small,
+        Keys::Large,
+        Keys::Counters,
+        Keys::Members,
+        Keys::TwoSets,
+        Keys::Lists,
+        Keys::Hashes,
+    ];
 
     /// Requests that store them.
     pub(crate) fn count(self) -> usize {
         match self {
             Keys::Small | Keys::Members => 1_000_000,
             Keys::Large => 32_000,
-            Keys::Counters => 100_000,
+            Keys::Counters | Keys::Hashes => 100_000,
             Keys::TwoSets => 200_000,
             Keys::Lists => 200_000,
         }
@@ -57,6 +66,11 @@ impl Keys {
             Keys::Large => words(&["SET", &format!("big:{n:012}"), &"x".repeat(4096)]),
             Keys::Counters => words(&["SET", &format!("num:{n:012}"), "1000000"]),
             Keys::Members => words(&["SADD", "set", &format!("mem:{n:012}")]),
+            Keys::Hashes => {
+                let mut request = words(&["HSET", &format!("hash:{n:012}")]);
+                request.extend((0..8).flat_map(|i| words_of_field(n, i)));
+                request
+            }
             Keys::Lists => {
                 let list = if n < 1000 / PER_PUSH { "range" } else { "queue" };
                 let mut push = words(&["RPUSH", list]);
@@ -72,10 +86,16 @@ impl Keys {
     }
 }
 
+/// A field of the `n`th hash and its value of eight bytes.
+fn words_of_field(n: usize, i: usize) -> [Vec<u8>; 2] {
+    [format!("field{i}").into_bytes(), format!("v{i}{:06}", n % 1_000_000).into_bytes()]
+}
+
 const VALUE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// Elements in each request that fills a list.
 const PER_PUSH: usize = 100;
 const KEY: &str = "key:__rand_int__";
+const HASH: &str = "hash:__rand_int__";
 const GET: &[&str] = &["GET", KEY];
 const SET: &[&str] = &["SET", KEY, VALUE];
 
@@ -180,6 +200,21 @@ const WORKLOADS: &[Workload] = &[
         budget: Some(0.75),
         ..BASE
     },
+    Workload {
+        name: "HSET3@16",
+        command: &["HSET", HASH, "field0", "value-00", "field3", "value-03", "field7", "value-07"],
+        keys: Keys::Hashes,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "HGETALL@16",
+        command: &["HGETALL", HASH],
+        keys: Keys::Hashes,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload { name: "HGET@16", command: &["HGET", HASH, "field5"], keys: Keys::Hashes, ..BASE },
 ];
 
 /// Those named, in the table's order; all if none is named.
