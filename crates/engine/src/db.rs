@@ -615,12 +615,15 @@ impl<'a> Db<'a> {
             if part.is_empty() {
                 continue;
             }
-            removed += part.len();
+            let keys = part.len();
+            removed += keys;
             part.touch_all_watched(None);
             let detached = part.detach(bits);
             part.waiting.keys().for_each(|key| self.effects.ready(index, key));
             if lazy {
                 self.engine.lazyfree.free_db(detached);
+            } else {
+                self.engine.lazyfree.freed_at_once(keys as u64);
             }
         }
         removed

@@ -45,6 +45,10 @@ pub trait Host: Send + Sync {
     fn used_memory(&self) -> usize;
     /// Applies options that reach outside (log file, ports, limits). `Err` undoes the CONFIG SET.
     fn apply(&self, changed: &[config::OptId], config: &Config) -> Result<(), String>;
+    /// The absolute name of the working directory, if there is one.
+    fn working_dir(&self) -> Option<Vec<u8>> {
+        None
+    }
     /// Rewrites the configuration file.
     fn rewrite_config(&self, config: &Config) -> Result<(), String>;
     /// Facts about the process that INFO prints: (section, field, value). The fields of

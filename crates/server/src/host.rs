@@ -12,7 +12,7 @@ use crate::alloc;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
 use crate::process::facts::Identity;
-use crate::process::{allocator, apply, crash, facts, log, rewrite};
+use crate::process::{allocator, apply, crash, dir, facts, log, rewrite};
 
 pub(crate) struct ServerHost {
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -54,6 +54,10 @@ impl Host for ServerHost {
         // The pool's chunks do not come from the allocator; what lies unused in them is not used.
         let pooled = structures::pages::bytes_held();
         alloc::used_bytes() + pooled.saturating_sub(structures::pages::bytes_free())
+    }
+
+    fn working_dir(&self) -> Option<Vec<u8>> {
+        dir::absolute()
     }
 
     fn apply(&self, changed: &[OptId], config: &Config) -> Result<(), String> {

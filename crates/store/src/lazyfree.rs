@@ -87,6 +87,12 @@ impl LazyFree {
         }
     }
 
+    /// Counts objects that a flush freed at once: to Redis every flush is freed in the background,
+    /// and SYNC only waits for it.
+    pub fn freed_at_once(&self, objects: u64) {
+        self.freed.fetch_add(objects, Ordering::Relaxed);
+    }
+
     /// Objects waiting to be freed.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)

@@ -31,7 +31,8 @@
 //! # Limits
 //!
 //! Huge pages are resident as a whole: the last chunk costs up to 2 MiB that hold nothing yet, and
-//! so does the one that is prepared for later (`prefault.rs`).
+//! so does the one that is prepared for later (`prefault.rs`). Both only while the pool is in use:
+//! when nobody has come for a second, the spare and the pages of long free runs go back.
 //! So heaps and tables come here only once they are large, and a server of a few keys never does.
 //! Nothing moves, so a chunk with one record left in it stays. Segments of a growing table become
 //! larger at about the same time, and each leaves a hole too small for the next, until a neighbour
@@ -56,11 +57,16 @@ const CHUNK_BYTES: usize = 2 << 20;
 /// From so many chunks on, the next one is prepared ahead.
 const CHUNKS_AHEAD_MIN: usize = 2;
 const CHUNK_UNITS: usize = CHUNK_BYTES / UNIT_BYTES;
+/// Of an ordinary page; a kernel with larger ones refuses to unback less than one of its own.
+const PAGE_BYTES: usize = 4096;
+/// A shorter free run is not worth breaking a huge page for.
+const TRIM_UNITS_MIN: usize = CHUNK_UNITS / 8;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new());
 // Beside the mutex, so that asking for figures never waits.
 static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
 static FREE_BYTES: AtomicUsize = AtomicUsize::new(0);
+static CHANGES: AtomicUsize = AtomicUsize::new(0);
 
 /// A run of adjacent units, not initialised, aligned to [`UNIT_BYTES`], and to 64 KiB if it has
 /// [`BLOCK_UNITS`] units, which is the most. Ends the process if there is no memory.
@@ -91,6 +97,21 @@ pub fn bytes_free() -> usize {
     FREE_BYTES.load(Relaxed)
 }
 
+/// Changes with every run that is taken or given back.
+pub(crate) fn changes() -> usize {
+    CHANGES.load(Relaxed)
+}
+
+/// Gives the pages of long free runs back to the kernel. They come again, small, when the run is
+/// used: nothing but speed depends on what kind they are.
+pub(crate) fn trim() {
+    let runs = lock().long_runs();
+    for run in runs {
+        // One at a time: the kernel takes a while for each, and others may wait for the pool.
+        lock().trim(run);
+    }
+}
+
 fn lock() -> MutexGuard<'static, Pool> {
     POOL.lock().expect("nobody panics amid a change of the pool")
 }
@@ -118,6 +139,24 @@ impl Pool {
     fn tell(&self) {
         HELD_BYTES.store(self.chunks.len() * CHUNK_BYTES, Relaxed);
         FREE_BYTES.store(self.units_free * UNIT_BYTES, Relaxed);
+        CHANGES.fetch_add(1, Relaxed);
+    }
+
+    /// Free runs long enough to be trimmed.
+    fn long_runs(&self) -> Vec<(usize, usize)> {
+        self.by_length.range((TRIM_UNITS_MIN, 0)..).copied().collect()
+    }
+
+    /// Unbacks the whole pages of a run, if it still is one.
+    fn trim(&self, (units, address): (usize, usize)) {
+        if self.by_address.get(&address) != Some(&units) {
+            return;
+        }
+        let start = address.next_multiple_of(PAGE_BYTES);
+        let end = (address + units * UNIT_BYTES) & !(PAGE_BYTES - 1);
+        let chunk = &self.chunks[&chunk_of(address)];
+        // SAFETY: the run lies within its chunk, and nobody has it while the pool is locked.
+        unsafe { prefault::unback(chunk.0.add(start % CHUNK_BYTES), end - start) };
     }
 
     fn take(&mut self, units: usize) -> NonNull<u8> {
@@ -348,6 +387,25 @@ mod tests {
         let mut pool = Pool::new();
         (0..CHUNK_UNITS / 11).for_each(|_| _ = pool.take(11));
         assert_eq!((pool.chunks.len(), pool.units_free), (1, CHUNK_UNITS % 11));
+    }
+
+    #[test]
+    fn a_trimmed_pool_keeps_what_is_in_use() {
+        let mut pool = Pool::new();
+        let (kept, free) = (pool.take(3), pool.take(BLOCK_UNITS));
+        // SAFETY: the units are ours.
+        stamps(kept, 3).for_each(|stamp| unsafe { stamp.write(7) });
+        pool.give_back(free.addr().get(), BLOCK_UNITS);
+        for run in pool.long_runs() {
+            pool.trim(run);
+        }
+        pool.trim((TRIM_UNITS_MIN, kept.addr().get()));
+        pool.check();
+        // SAFETY: written above.
+        stamps(kept, 3).for_each(|stamp| unsafe { assert_eq!(stamp.read(), 7) });
+        let again = pool.take(BLOCK_UNITS);
+        // SAFETY: ours again.
+        stamps(again, BLOCK_UNITS).for_each(|stamp| unsafe { stamp.write(1) });
     }
 
     #[test]

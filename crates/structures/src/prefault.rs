@@ -9,18 +9,25 @@
 //! ```text
 //!   pool runs low ──request──► thread: map, advise, touch ──► spare
 //!   pool is empty ──take─────► the spare, or none: small pages then
+//!   pool is quiet for seconds ► thread: spare unmapped, long free runs given back to the kernel
 //! ```
 //!
 //! # Invariants
 //!
 //! (1) There is at most one spare, and it is asked for only while the pool is growing.
 //! (2) Nothing here is waited for: `take` and `request` only hold a mutex for a few instructions.
+//! (3) What a pool that no longer grows holds for its growth goes back after a while: the spare and
+//!     the pages of the last chunk that nobody has used yet (`Pool::trim`).
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
-use crate::mapping;
+use crate::{mapping, pages};
+
+/// The pool is quiet when nobody has come for so long.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A chunk on its way between threads.
 struct Spare(NonNull<u8>);
@@ -64,10 +71,23 @@ pub(crate) fn take() -> Option<NonNull<u8>> {
 
 /// The thread: one chunk for each request, as long as the process lives.
 fn prepare(layout: Layout) {
+    let (mut seen, mut is_trimmed) = (0, false);
     loop {
-        let mut state = lock();
-        while !state.is_wanted {
-            state = WANTED.wait(state).expect("nobody panics holding the spare");
+        let state = lock();
+        let waited = WANTED.wait_timeout_while(state, QUIET, |state| !state.is_wanted);
+        let (mut state, _) = waited.expect("nobody panics holding the spare");
+        if !state.is_wanted {
+            let changes = pages::changes();
+            let is_quiet = changes == seen;
+            if is_quiet && !is_trimmed {
+                let spare = state.spare.take();
+                drop(state);
+                // SAFETY: it was taken with this layout, and nobody else has it.
+                spare.into_iter().for_each(|s| unsafe { mapping::give_back(s.0, layout) });
+                pages::trim();
+            }
+            (seen, is_trimmed) = (changes, is_quiet);
+            continue;
         }
         drop(state);
         let memory = mapping::try_take(layout);
@@ -77,6 +97,21 @@ fn prepare(layout: Layout) {
         let mut state = lock();
         state.is_wanted = false;
         state.spare = memory.map(Spare);
+    }
+}
+
+/// Gives the pages of this memory back to the kernel. The memory stays: zeroed, when it is touched.
+///
+/// # Safety
+/// It is mapped, and nobody needs what is in it.
+pub(crate) unsafe fn unback(memory: NonNull<u8>, bytes: usize) {
+    use rustix::mm::{Advice, madvise};
+    if cfg!(miri) {
+        return;
+    }
+    // SAFETY: as promised. A kernel that refuses keeps the pages, no more.
+    unsafe {
+        let _ = madvise(memory.as_ptr().cast(), bytes, Advice::LinuxDontNeed);
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `--expire`    | a million keys that expire at once: how long, and who notices | [`expiry`] |
 //! | `--removal`   | a set of 50 million members is removed: who notices | [`removal`] |
 //!
+//! Each table says of every figure that has a budget (issue 2, Shows 4 to 7) whether it is met.
+//!
 //! Machines are noisy and their speed drifts, so nothing is measured alone: peer and ours take
 //! turns (A B A B …), and what counts is the ratio of their medians.
 
@@ -126,6 +128,32 @@ fn load_generator(peer: &Path) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .or_else(|| workspace::find_program(&names))
         .context("no load generator: pass --load PATH of a redis- or valkey-benchmark")
+}
+
+/// What a figure shall be.
+#[derive(Clone, Copy)]
+enum Budget {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Budget {
+    fn is_met(self, figure: f64) -> bool {
+        match self {
+            Budget::AtMost(most) => figure <= most,
+            Budget::AtLeast(least) => figure >= least,
+        }
+    }
+
+    /// The figure beside its budget, such as `1.23 <= 1.15 MISSED`.
+    fn judge(self, figure: f64) -> String {
+        let (sign, wanted) = match self {
+            Budget::AtMost(most) => ("<=", most),
+            Budget::AtLeast(least) => (">=", least),
+        };
+        let verdict = if self.is_met(figure) { "met" } else { "MISSED" };
+        format!("{figure:.2} {sign} {wanted:.2} {verdict}")
+    }
 }
 
 /// The middle one; of an even number the lower of the two.

@@ -122,6 +122,14 @@ fn take_effect(engine: &Engine, config: &mut Config, changed: Changed) -> Result
         }
         return Err(SetError::failed(*option, reason));
     }
+    if changed.contains(id::DIR)
+        && let Some(absolute) = engine.host.working_dir()
+    {
+        // As it will be asked for and written down, whatever the client called it.
+        config
+            .record(id::DIR, &[&absolute])
+            .map_err(|r| SetError::failed(id::DIR, r.to_string()))?;
+    }
     if changed.contains(id::MAXMEMORY) {
         warn_of_small_maxmemory(engine, config);
     }

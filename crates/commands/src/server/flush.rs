@@ -153,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_flush_frees_is_counted_either_way() {
+        let mut server = TestServer::new(2);
+        let mut ann = server.connect();
+        for i in 0..10 {
+            server.reply(&mut ann, &format!("SET {i} v"));
+        }
+        server.reply(&mut ann, "FLUSHALL SYNC");
+        assert_eq!(server.engine.lazyfree.freed(), 10);
+    }
+
+    #[test]
     fn an_empty_database_is_flushed_on_replicas_too() {
         let mut server = TestServer::new(1);
         let mut ann = server.connect();

@@ -11,9 +11,14 @@ pub(crate) fn change(config: &Config) -> Result<(), String> {
 pub(crate) fn enter(config: &mut Config) -> Result<(), String> {
     change(config)
         .map_err(|reason| format!("Can't chdir to '{}': {reason}", config.text(id::DIR)))?;
-    if let Ok(absolute) = std::env::current_dir() {
-        use std::os::unix::ffi::OsStrExt;
-        config.record(id::DIR, &[absolute.as_os_str().as_bytes()]).map_err(|r| r.to_string())?;
+    if let Some(absolute) = absolute() {
+        config.record(id::DIR, &[&absolute]).map_err(|r| r.to_string())?;
     }
     Ok(())
+}
+
+/// The absolute name of the working directory; none if it was removed.
+pub(crate) fn absolute() -> Option<Vec<u8>> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(std::env::current_dir().ok()?.into_os_string().into_vec())
 }

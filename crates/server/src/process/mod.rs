@@ -19,7 +19,7 @@ pub(crate) mod allocator;
 pub(crate) mod apply;
 pub(crate) mod crash;
 mod daemonize;
-mod dir;
+pub(crate) mod dir;
 pub(crate) mod facts;
 mod limits;
 mod local_time;

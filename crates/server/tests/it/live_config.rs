@@ -110,3 +110,12 @@ fn a_log_that_was_moved_away_is_made_anew() {
     child.kill().expect("it runs");
     child.wait().expect("a child of ours");
 }
+
+#[test]
+fn a_relative_directory_is_told_back_absolute() {
+    let server = Server::start(&["--enable-protected-configs", "yes"]);
+    let sub = server.folder.path("sub");
+    std::fs::create_dir(&sub).expect("a folder of ours");
+    assert_eq!(server.ask("CONFIG SET dir sub"), "OK");
+    assert_eq!(server.ask("CONFIG GET dir"), format!("dir {}", sub.display()));
+}

@@ -6,15 +6,18 @@
 //! common prefix. An integer's payload is its text.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use base::random::Random;
 
-use super::Setup;
 use super::server::Server;
+use super::{Budget, Setup};
 
 const COUNT: usize = 2_000_000;
 const LENGTH: usize = 16;
+/// After loading, before resident memory is read: what was only held to grow further may go.
+const SETTLE: Duration = Duration::from_secs(4);
 
 struct DataSet {
     name: &'static str,
@@ -106,7 +109,7 @@ pub(crate) fn run(setup: &Setup, only: &[String]) -> Result<()> {
             "{:<12} {payload:>8.1} {peer:>8.1} {ours:>8.1} {:>8.0} {}",
             set.name,
             set.budget,
-            if ours <= set.budget { "met" } else { "MISSED" }
+            if Budget::AtMost(set.budget).is_met(ours) { "met" } else { "MISSED" }
         );
     }
     Ok(())
@@ -121,6 +124,7 @@ fn bytes_each(program: &Path, set: &DataSet, count: usize) -> Result<f64> {
     })?;
     let (stored, keys) = (server.dbsize()?, if set.is_one_key { 1 } else { count as i64 });
     ensure!(stored == keys, "{stored} keys of {keys} are there");
+    std::thread::sleep(SETTLE);
     let after = server.resident_bytes()?;
     Ok((after as f64 - before as f64) / count as f64)
 }

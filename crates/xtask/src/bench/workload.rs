@@ -15,6 +15,8 @@ pub(crate) struct Workload {
     pub(crate) keys: Keys,
     /// The most our CPU per command may be, as a share of the peer's.
     pub(crate) budget: Option<f64>,
+    /// The least our throughput with two workers may be, as a multiple of the peer's.
+    pub(crate) speed: Option<f64>,
 }
 
 /// What both servers hold before anything is measured.
@@ -107,33 +109,44 @@ const BASE: Workload = Workload {
     clients: 50,
     keys: Keys::Small,
     budget: None,
+    speed: None,
 };
 
 const WORKLOADS: &[Workload] = &[
-    Workload { name: "GET@1", depth: 1, budget: Some(0.88), ..BASE },
-    Workload { name: "GET@16", depth: 16, budget: Some(0.65), ..BASE },
-    Workload { name: "GET@64", depth: 64, budget: Some(0.40), ..BASE },
-    Workload { name: "SET@1", command: SET, depth: 1, ..BASE },
-    Workload { name: "SET@16", command: SET, depth: 16, ..BASE },
-    Workload { name: "SET@64", command: SET, depth: 64, ..BASE },
+    Workload { name: "GET@1", depth: 1, budget: Some(0.90), ..BASE },
+    Workload { name: "GET@16", depth: 16, budget: Some(0.68), speed: Some(1.6), ..BASE },
+    Workload { name: "GET@64", depth: 64, budget: Some(0.42), speed: Some(2.0), ..BASE },
+    Workload { name: "SET@1", command: SET, depth: 1, budget: Some(0.95), ..BASE },
+    Workload { name: "SET@16", command: SET, budget: Some(0.70), speed: Some(1.6), ..BASE },
+    Workload {
+        name: "SET@64",
+        command: SET,
+        depth: 64,
+        budget: Some(0.45),
+        speed: Some(2.0),
+        ..BASE
+    },
     Workload {
         name: "INCR@16",
         command: &["INCR", "num:__rand_int__"],
         keys: Keys::Counters,
+        budget: Some(0.75),
         ..BASE
     },
     Workload {
         name: "MGET10@16",
         command: &["MGET", KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY],
+        budget: Some(0.60),
         ..BASE
     },
     Workload {
         name: "GET-4KiB@16",
         command: &["GET", "big:__rand_int__"],
         keys: Keys::Large,
+        budget: Some(0.85),
         ..BASE
     },
-    Workload { name: "GET@1-1000clients", depth: 1, clients: 1000, ..BASE },
+    Workload { name: "GET@1-1000clients", depth: 1, clients: 1000, budget: Some(0.90), ..BASE },
     Workload {
         name: "SADD@16",
         command: &["SADD", "set", "mem:__rand_int__"],
