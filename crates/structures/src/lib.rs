@@ -5,12 +5,13 @@
 //! they are large. [`elements`] makes large sets and hashes of all three. [`btree`] is for what has
 //! an order of its own; with elements it makes sorted sets ([`scored`]). Small collections are
 //! packed into one buffer ([`packed`]): [`listpack`] and [`intset`].
-//! [`hyperloglog`] stands alone: a way to read a string.
+//! [`hyperloglog`] and [`geohash`] stand alone: ways to read a string and a number.
 //!
 //! This crate is one of the few that may use `unsafe`; every block names the invariant it rests on.
 
 pub mod btree;
 pub mod elements;
+pub mod geohash;
 pub mod hash;
 pub mod heap;
 pub mod hyperloglog;
