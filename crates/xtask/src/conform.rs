@@ -1,10 +1,11 @@
-//! `cargo x conform`: Redis 7.0.15's own test suite against our server.
+//! `cargo x conform`: Redis's own test suites against our server, that of 7.0.15 or with `--redis`
+//! that of 8.0.6.
 //!
 //! The suite is the best description of Redis there is, so we take it as it is: fetched from
 //! Debian's source package ([`fetch`]), copied into a private tree where `src/redis-server` is
 //! ours ([`sandbox`]), run file by file with one worker and with four ([`file`]), read
 //! ([`transcript`]). Which files run, and which of their tests do not and why, stands in
-//! `conform.list` ([`list`]); `COMPAT.md` publishes it.
+//! `conform.list` or `conform-8.0.6.list` ([`list`]); `COMPAT.md` publishes both.
 //!
 //! The number of workers is passed as `io-threads`, Redis's name for it.
 
@@ -12,6 +13,7 @@ mod fetch;
 mod file;
 pub(crate) mod list;
 mod sandbox;
+pub(crate) mod suite;
 mod transcript;
 
 use std::path::{Path, PathBuf};
@@ -23,15 +25,17 @@ use crate::bench::server::Server;
 use crate::workspace;
 use list::SuiteFile;
 use sandbox::{Programs, Sandbox};
+use suite::Suite;
 use transcript::Transcript;
-
-pub(crate) use fetch::REDIS_VERSION;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Files of the suite, such as unit/type/string; by default those of conform.list.
+    /// Files of the suite, such as unit/type/string; by default those listed.
     files: Vec<String>,
-    /// An unpacked source of Redis 7.0.15 to use instead of Debian's.
+    /// The Redis whose suite it is.
+    #[arg(long, value_name = "VERSION", default_value = "7.0.15")]
+    redis: String,
+    /// An unpacked source of that Redis to use instead of Debian's.
     #[arg(long, value_name = "DIR")]
     suite: Option<PathBuf>,
     /// Numbers of worker threads to run with.
@@ -64,19 +68,20 @@ pub(crate) struct Args {
 const MESSAGES_SHOWN: usize = 40;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let suite = suite::named(&args.redis)?;
     if args.list {
-        return print_list();
+        return print_list(suite);
     }
     fetch::prerequisites()?;
-    let suite = match &args.suite {
+    let source = match &args.suite {
         Some(dir) => dir.canonicalize().with_context(|| format!("open {}", dir.display()))?,
-        None => fetch::suite()?,
+        None => fetch::source(suite)?,
     };
     let programs = programs(args)?;
-    let sandbox = Sandbox::new(&suite, &programs, args.keep)?;
-    let files = choose(args, &sandbox)?;
+    let sandbox = Sandbox::new(&source, &programs, args.keep)?;
+    let files = choose(args, suite, &sandbox)?;
     ensure!(!files.is_empty(), "no file to run");
-    println!("server: {}", programs.server.display());
+    println!("suite of redis {}, server: {}", suite.version, programs.server.display());
     // The suite waits two minutes for every server that does not come up; we do not.
     drop(Server::start(&programs.server, 1, None)?);
 
@@ -137,8 +142,8 @@ fn print_indented(what: &str, message: &str) {
     }
 }
 
-fn print_list() -> Result<()> {
-    for file in list::read()? {
+fn print_list(suite: &Suite) -> Result<()> {
+    for file in list::read(suite)? {
         println!("{}", file.name);
         for exclusion in file.exclusions {
             println!("    without {}: {}", exclusion.what, exclusion.reason);
@@ -170,8 +175,8 @@ fn programs(args: &Args) -> Result<Programs> {
 }
 
 /// The files to run: those named, else all, else those listed; each with its listed exclusions.
-fn choose(args: &Args, sandbox: &Sandbox) -> Result<Vec<SuiteFile>> {
-    let mut listed = list::read()?;
+fn choose(args: &Args, suite: &Suite, sandbox: &Sandbox) -> Result<Vec<SuiteFile>> {
+    let mut listed = list::read(suite)?;
     if args.no_exclusions {
         listed.iter_mut().for_each(|file| file.exclusions.clear());
     }

@@ -2,7 +2,7 @@
 //!
 //! | page | from |
 //! |---|---|
-//! | `COMPAT.md` | declarations, `docs/data/commands.tsv`, the options, `docs/differences.md`, `conform.list` |
+//! | `COMPAT.md` | declarations, `docs/data/commands.tsv`, the options, `docs/differences.md`, `conform.list`, `conform-8.0.6.list` |
 //! | `docs/commands/*.md` | the declaration of each command |
 //! | `ochre.conf` | the table of options: the sample file, every line commented out |
 //!

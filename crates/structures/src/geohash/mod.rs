@@ -177,7 +177,7 @@ fn score_bits(score: f64) -> u64 {
     const TWO_63: f64 = 9_223_372_036_854_775_808.0;
     if (-TWO_63..TWO_63).contains(&score) {
         score as i64 as u64
-    } else if score >= TWO_63 && score < 2.0 * TWO_63 {
+    } else if (TWO_63..2.0 * TWO_63).contains(&score) {
         score as u64
     } else if score > 0.0 {
         0

@@ -1,8 +1,8 @@
-//! The suite itself: Redis 7.0.15's source, from Debian's source package, and what it needs.
+//! The suite itself: Redis's source, from Debian's source package, and what it needs.
 //!
 //! The source is downloaded once into the cache, by apt with a configuration directory of its
 //! own, so the machine's package sources stay as they are. Apt's trust in the mirror does not
-//! matter here: the archive must have the SHA-256 below, or it is refused.
+//! matter here: the archive must have the SHA-256 that [`Suite`] says, or it is refused.
 //!
 //! ```text
 //!  ~/.cache/ochre/fetch-PID/      apt's state and the archive, while fetching
@@ -15,27 +15,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::suite::Suite;
 use crate::workspace;
-
-pub(crate) const REDIS_VERSION: &str = "7.0.15";
-const DEBIAN_RELEASE: &str = "bookworm";
-const SOURCE_SHA256: &str = "4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982";
 
 /// Networks and mirrors fail now and then; a third failure is an answer.
 const ATTEMPTS: u32 = 3;
 
 /// The folder of the unpacked source, fetched now if it is not in the cache.
-pub(crate) fn suite() -> Result<PathBuf> {
+pub(super) fn source(suite: &Suite) -> Result<PathBuf> {
     let cache = workspace::cache()?;
-    let unpacked = cache.join(format!("redis-{REDIS_VERSION}"));
+    let version = suite.version;
+    let unpacked = cache.join(format!("redis-{version}"));
     if unpacked.join("runtest").is_file() {
         return Ok(unpacked);
     }
-    println!("fetching the source of redis {REDIS_VERSION} from Debian {DEBIAN_RELEASE}");
+    println!("fetching the source of redis {version} from Debian");
     fs::create_dir_all(&cache).with_context(|| format!("create {}", cache.display()))?;
     // Another run may fetch at the same moment: work aside, then move into place.
     let aside = cache.join(format!("fetch-{}", std::process::id()));
-    let fetched = retry(|| fetch(&aside));
+    let fetched = retry(|| fetch(suite, &aside));
     let moved = fetched.and_then(|tree| {
         if fs::rename(&tree, &unpacked).is_err() {
             ensure!(unpacked.join("runtest").is_file(), "cannot write {}", unpacked.display());
@@ -43,18 +41,32 @@ pub(crate) fn suite() -> Result<PathBuf> {
         Ok(())
     });
     let _ = fs::remove_dir_all(&aside);
-    moved.context(
-        "fetch the suite from Debian; with a copy of Redis 7.0.15's source at hand, pass \
-         --suite DIR",
-    )?;
+    moved.with_context(|| {
+        format!(
+            "fetch the suite from Debian; with a copy of Redis {version}'s source at hand, pass \
+             --suite DIR"
+        )
+    })?;
     Ok(unpacked)
 }
 
-fn fetch(aside: &Path) -> Result<PathBuf> {
+/// Tries one release after the other.
+fn fetch(suite: &Suite, aside: &Path) -> Result<PathBuf> {
+    let mut last = None;
+    for release in suite.releases {
+        match fetch_from(suite, release, aside) {
+            Ok(tree) => return Ok(tree),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.context("a suite names a release")?)
+}
+
+fn fetch_from(suite: &Suite, release: &str, aside: &Path) -> Result<PathBuf> {
     let _ = fs::remove_dir_all(aside);
     let tree = aside.join("tree");
     fs::create_dir_all(&tree)?;
-    let config = private_apt(&aside.join("apt"))?;
+    let config = private_apt(&aside.join("apt"), release)?;
     let apt = |program: &str, args: &[&str]| {
         let mut command = Command::new(program);
         command.args(args).env("APT_CONFIG", &config).current_dir(aside);
@@ -63,44 +75,42 @@ fn fetch(aside: &Path) -> Result<PathBuf> {
     // A mirror without the security archive is fine as long as one index lists the version.
     let updated = apt("apt-get", &["update", "-q"]);
     let sources = apt("apt-cache", &["showsrc", "redis"])?;
-    let Some(version) = version_in(&sources) else {
+    let Some(version) = version_in(&sources, suite.version) else {
         updated.context("read Debian's package index")?;
-        bail!("Debian {DEBIAN_RELEASE} no longer has redis {REDIS_VERSION}");
+        bail!("Debian {release} no longer has redis {}", suite.version);
     };
     let package = format!("redis={version}");
     apt("apt-get", &["source", "-q", "--download-only", &package])?;
-    let archive = aside.join(format!("redis_{REDIS_VERSION}.orig.tar.gz"));
+    let archive = aside.join(format!("redis_{}.orig.tar.gz", suite.version));
     let sum = workspace::output(Command::new("sha256sum").arg(&archive))?;
-    ensure!(sum.starts_with(SOURCE_SHA256), "the source archive is not the one we know: {sum}");
+    ensure!(sum.starts_with(suite.sha256), "the source archive is not the one we know: {sum}");
     let mut tar = Command::new("tar");
     tar.arg("xf").arg(&archive).arg("-C").arg(&tree).arg("--strip-components=1");
     workspace::must(&mut tar)?;
     Ok(tree)
 }
 
-/// The newest package version whose upstream version is ours.
-fn version_in(showsrc: &str) -> Option<&str> {
+/// The newest package version whose upstream version is the one wanted.
+fn version_in<'a>(showsrc: &'a str, wanted: &str) -> Option<&'a str> {
     showsrc.lines().filter_map(|line| line.strip_prefix("Version: ")).rfind(|version| {
         let upstream = version.split_once(':').map_or(*version, |(_epoch, rest)| rest);
-        upstream.split(['-', '+']).next() == Some(REDIS_VERSION)
+        upstream.split(['-', '+']).next() == Some(wanted)
     })
 }
 
 /// Writes an apt configuration that knows only Debian's sources and keeps its state in `dir`.
-fn private_apt(dir: &Path) -> Result<PathBuf> {
+fn private_apt(dir: &Path, release: &str) -> Result<PathBuf> {
     for folder in ["lists/partial", "cache/archives/partial", "parts", "preferences"] {
         fs::create_dir_all(dir.join(folder))?;
     }
     fs::write(dir.join("status"), "")?;
     let mirror = mirror();
-    let release = DEBIAN_RELEASE;
-    fs::write(
-        dir.join("sources.list"),
-        format!(
-            "deb-src [trusted=yes] {mirror} {release} main\n\
-             deb-src [trusted=yes] {mirror}-security {release}-security main\n"
-        ),
-    )?;
+    let mut sources = format!("deb-src [trusted=yes] {mirror} {release} main\n");
+    // The unstable release gets its security fixes directly.
+    if release != "sid" {
+        sources += &format!("deb-src [trusted=yes] {mirror}-security {release}-security main\n");
+    }
+    fs::write(dir.join("sources.list"), sources)?;
     let dir_text = dir.display();
     let config = dir.join("apt.conf");
     fs::write(
@@ -189,7 +199,7 @@ mod tests {
     #[test]
     fn the_version_is_found_behind_epoch_and_revision() {
         let text = "Package: redis\nVersion: 5:6.0.16-1\n\nVersion: 5:7.0.15-1~deb12u5\n";
-        assert_eq!(version_in(text), Some("5:7.0.15-1~deb12u5"));
-        assert_eq!(version_in("Version: 5:7.0.150-1"), None);
+        assert_eq!(version_in(text, "7.0.15"), Some("5:7.0.15-1~deb12u5"));
+        assert_eq!(version_in("Version: 5:7.0.150-1", "7.0.15"), None);
     }
 }

@@ -107,7 +107,7 @@ fn report_stale_exclusions(file: &SuiteFile, transcript: &mut Transcript) {
             && !transcript.excluded.contains(name)
         {
             transcript.failures.push(format!(
-                "conform.list excludes a test that does not run in {}: {name}",
+                "the list excludes a test that does not run in {}: {name}",
                 file.name
             ));
         }

@@ -1,4 +1,5 @@
-//! `conform.list`: which files of the suite run, and which of their tests do not, and why.
+//! `conform.list` and its like: which files of a suite run, and which of their tests do not, and
+//! why.
 //!
 //! ```text
 //! # a comment
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use super::suite::Suite;
 use crate::workspace;
 
 /// One file of the suite and what we leave out of it.
@@ -53,12 +55,12 @@ impl std::fmt::Display for Excluded {
     }
 }
 
-pub(crate) fn path() -> PathBuf {
-    workspace::root().join("conform.list")
+fn path(suite: &Suite) -> PathBuf {
+    workspace::root().join(suite.list)
 }
 
-pub(crate) fn read() -> Result<Vec<SuiteFile>> {
-    let path = path();
+pub(crate) fn read(suite: &Suite) -> Result<Vec<SuiteFile>> {
+    let path = path(suite);
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     parse(&text).with_context(|| format!("read {}", path.display()))
@@ -128,7 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn our_own_list_is_well_formed() {
-        assert!(!read().unwrap().is_empty());
+    fn our_own_lists_are_well_formed() {
+        for suite in super::super::suite::SUITES {
+            assert!(!read(suite).unwrap().is_empty(), "{}", suite.list);
+        }
     }
 }

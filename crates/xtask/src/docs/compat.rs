@@ -9,14 +9,14 @@ use config::Effect;
 use engine::Handler;
 
 use super::commands;
-use crate::conform::{REDIS_VERSION, list};
+use crate::conform::{list, suite};
 use crate::workspace;
 
 const HEAD: &str = "# Compatibility\n\n\
     Written by `cargo x docs`; do not edit. An undocumented difference from Redis is a bug.\n\n\
     Contents: [commands](#commands) · [commands not there yet](#commands-not-there-yet) · \
     [intended differences](#intended-differences) · [options](#options) · \
-    [Redis's own test suite](#rediss-own-test-suite)\n\n";
+    [Redis's own test suites](#rediss-own-test-suites)\n\n";
 
 pub(super) fn text(table: &CommandTable<Handler>) -> Result<String> {
     let differences = workspace::root().join("docs/differences.md");
@@ -27,7 +27,7 @@ pub(super) fn text(table: &CommandTable<Handler>) -> Result<String> {
         missing(table)?,
         differences.trim_end().to_owned() + "\n\n",
         options(),
-        suite(&list::read()?),
+        suites()?,
     ];
     Ok(sections.concat().trim_end().to_owned() + "\n")
 }
@@ -125,21 +125,27 @@ fn options() -> String {
     )
 }
 
-fn suite(files: &[list::SuiteFile]) -> String {
-    let mut page = String::new();
-    let exclusions: usize = files.iter().map(|file| file.exclusions.len()).sum();
-    let _ = writeln!(
-        page,
-        "## Redis's own test suite\n\n\
-         `cargo x conform` runs {} files of the suite of Redis {REDIS_VERSION}, each with one \
-         worker and with four. {exclusions} exclusions, all listed here.\n",
-        files.len(),
-    );
-    for file in files {
-        let _ = writeln!(page, "- `{}`", file.name);
-        for exclusion in &file.exclusions {
-            let _ = writeln!(page, "  - without *{}*: {}", exclusion.what, exclusion.reason);
+fn suites() -> Result<String> {
+    let mut page = "## Redis's own test suites\n\n\
+                    `cargo x conform` runs files of the test suites of two versions of Redis, \
+                    save the tests named here.\n\n"
+        .to_owned();
+    for suite in suite::SUITES {
+        let files = list::read(suite)?;
+        let exclusions: usize = files.iter().map(|file| file.exclusions.len()).sum();
+        let (version, count) = (suite.version, files.len());
+        let _ = writeln!(
+            page,
+            "### Redis {version}\n\n{count} files, {exclusions} exclusions (`{}`).\n",
+            suite.list
+        );
+        for file in files {
+            let _ = writeln!(page, "- `{}`", file.name);
+            for exclusion in &file.exclusions {
+                let _ = writeln!(page, "  - without *{}*: {}", exclusion.what, exclusion.reason);
+            }
         }
+        page.push('\n');
     }
-    page
+    Ok(page)
 }
