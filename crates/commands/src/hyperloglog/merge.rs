@@ -5,6 +5,8 @@ use command::declare::KeyFlag::{Access, Insert, RO, RW};
 use command::declare::{Group, key, many, opt};
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
+use smallvec::SmallVec;
+use store::Key;
 use structures::hyperloglog::{
     DENSE_AT_ONCE, DENSE_BYTES, Form, Hll, HllRef, Registers, write_dense,
 };
@@ -61,7 +63,7 @@ fn pfmerge(cx: &mut Cx<'_>) -> CmdResult {
 /// as they are met, which checks them; dense ones afterwards, several at a time.
 pub(super) fn merged(cx: &mut Cx<'_>) -> Result<(Registers, Form), CmdError> {
     let mut registers = Registers::new();
-    let mut dense = Vec::new();
+    let mut dense: SmallVec<[Key<'_>; 16]> = SmallVec::new();
     for i in 1..cx.argc() {
         let key = cx.key(i);
         let Some(string) = cx.db.string(key)? else { continue };
@@ -72,8 +74,12 @@ pub(super) fn merged(cx: &mut Cx<'_>) -> Result<(Registers, Form), CmdError> {
         }
     }
     for keys in dense.chunks(DENSE_AT_ONCE) {
-        let strings = keys.iter().filter_map(|key| cx.db.held(*key)?.string());
-        let hlls: Vec<HllRef<'_>> = strings.map(hll).collect::<Result<_, _>>()?;
+        let mut hlls: SmallVec<[HllRef<'_>; DENSE_AT_ONCE]> = SmallVec::new();
+        for key in keys {
+            if let Some(string) = cx.db.held(*key).and_then(|record| record.string()) {
+                hlls.push(hll(string)?);
+            }
+        }
         registers.merge_dense(&hlls);
     }
     Ok((registers, if dense.is_empty() { Form::Sparse } else { Form::Dense }))

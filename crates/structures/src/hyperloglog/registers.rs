@@ -5,7 +5,7 @@ use super::{DENSE_BYTES, Form, HEADER_BYTES, HllError, HllRef, Place, REGISTERS}
 use super::{dense, simd, sparse};
 
 /// How many dense ones are best merged together.
-pub const DENSE_AT_ONCE: usize = 4;
+pub const DENSE_AT_ONCE: usize = 8;
 
 pub struct Registers(Box<[u8; REGISTERS]>);
 
@@ -26,7 +26,7 @@ impl Registers {
     pub fn merge(&mut self, hll: HllRef<'_>) -> Result<(), HllError> {
         match hll.form {
             Form::Sparse => sparse::merge(hll.registers(), &mut self.0)?,
-            Form::Dense => self.merge_some([hll]),
+            Form::Dense => self.merge_some(&[hll]),
         }
         Ok(())
     }
@@ -38,15 +38,16 @@ impl Registers {
     /// One of them is sparse.
     pub fn merge_dense(&mut self, hlls: &[HllRef<'_>]) {
         let (many, rest) = hlls.as_chunks::<DENSE_AT_ONCE>();
-        many.iter().for_each(|hlls| self.merge_some(*hlls));
-        rest.iter().for_each(|hll| self.merge_some([*hll]));
+        many.iter().for_each(|hlls| self.merge_some(hlls));
+        rest.iter().for_each(|hll| self.merge_some(&[*hll]));
     }
 
-    fn merge_some<const N: usize>(&mut self, hlls: [HllRef<'_>; N]) {
-        let sources = hlls.map(|hll| {
+    fn merge_some<const N: usize>(&mut self, hlls: &[HllRef<'_>; N]) {
+        let mut sources = [&[0; DENSE_BYTES]; N];
+        for (source, hll) in sources.iter_mut().zip(hlls) {
             assert!(hll.form == Form::Dense, "sparse ones are merged otherwise");
-            <&[u8; DENSE_BYTES]>::try_from(hll.bytes).expect("a dense one has its length")
-        });
+            *source = hll.bytes.try_into().expect("a dense one has its length");
+        }
         if !simd::merge(&mut self.0, &sources) {
             sources.iter().for_each(|source| self.merge_words(&source[HEADER_BYTES..]));
         }

@@ -8,14 +8,14 @@
 //! ```
 //!
 //! The highest of several registers is found where they lie, as numbers of 16 bits; only the result
-//! is moved into bytes. With four HyperLogLogs at a time this takes 10 operations for each 32
+//! is moved into bytes. With eight HyperLogLogs at a time this takes 8 operations for each 32
 //! registers of one, instead of 13.
 //!
 //! # Invariants
 //!
 //! (1) The functions behind `target_feature` are called only after [`is_simd_used`] said yes.
 //! (2) Step i reads 32 bytes from 4 before its 24: those before the first lie in the header, and
-//!     the last step, whose bytes behind would lie beyond the string, is left to plain code.
+//!     the last step, whose bytes behind would lie beyond the string, reads a copy.
 //! (3) Packing step i writes 28 bytes, of which the next step overwrites 4; the last one is left
 //!     to plain code.
 
@@ -98,38 +98,67 @@ mod avx2 {
         into: &mut [u8; REGISTERS],
         sources: &[&[u8; DENSE_BYTES]; N],
     ) {
-        // Of each 16 bytes read: the four triples behind the 4 bytes in front, or from the first.
-        let triples = _mm256_setr_epi8(
-            4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11, 12, 13, 14, 14, 15, //
-            0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9, 10, 10, 11,
-        );
-        let ac = _mm256_set1_epi32(0x03f0_003f);
-        let bd = _mm256_set1_epi32(0xfc00_0fc0u32 as i32);
         for step in 0..STEPS {
             let at = HEADER_BYTES - BEFORE + step * STEP_BYTES;
-            let mut max_ac = _mm256_setzero_si256();
-            let mut max_bd = _mm256_setzero_si256();
+            let mut max = Max::zero();
             for source in sources {
                 // SAFETY: (2).
-                let bytes = unsafe { _mm256_loadu_si256(source.as_ptr().add(at).cast()) };
-                let x = _mm256_shuffle_epi8(bytes, triples);
-                max_ac = _mm256_max_epu16(max_ac, _mm256_and_si256(x, ac));
-                max_bd = _mm256_max_epu16(max_bd, _mm256_and_si256(x, bd));
+                max.raise(unsafe { _mm256_loadu_si256(source.as_ptr().add(at).cast()) });
             }
-            let to = into[step * STEP..][..STEP].as_mut_ptr().cast();
-            // SAFETY: the slice is as long as what is read.
+            max.store(into[step * STEP..].first_chunk_mut().expect("a step is inside"));
+        }
+        let mut max = Max::zero();
+        for source in sources {
+            let mut bytes = [0; 32];
+            bytes[BEFORE..][..STEP_BYTES].copy_from_slice(&source[DENSE_BYTES - STEP_BYTES..]);
+            // SAFETY: the copy is as long as what is read.
+            max.raise(unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) });
+        }
+        max.store(into.last_chunk_mut().expect("a step is inside"));
+    }
+
+    /// The highest of several times 32 registers, still where they lie in 16 bits.
+    struct Max {
+        ac: __m256i,
+        bd: __m256i,
+    }
+
+    impl Max {
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn zero() -> Max {
+            Max { ac: _mm256_setzero_si256(), bd: _mm256_setzero_si256() }
+        }
+
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn raise(&mut self, bytes: __m256i) {
+            // Of each 16 bytes: the four triples behind the 4 bytes in front, or from the first.
+            let triples = _mm256_setr_epi8(
+                4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11, 12, 13, 14, 14, 15, //
+                0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8, 9, 10, 10, 11,
+            );
+            let x = _mm256_shuffle_epi8(bytes, triples);
+            let (ac, bd) =
+                (_mm256_set1_epi32(0x03f0_003f), _mm256_set1_epi32(0xfc00_0fc0u32 as i32));
+            self.ac = _mm256_max_epu16(self.ac, _mm256_and_si256(x, ac));
+            self.bd = _mm256_max_epu16(self.bd, _mm256_and_si256(x, bd));
+        }
+
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn store(self, to: &mut [u8; STEP]) {
+            let to = to.as_mut_ptr().cast();
+            // SAFETY: the array is as long as what is read.
             let before = unsafe { _mm256_loadu_si256(to) };
-            let max = _mm256_max_epu8(before, into_bytes(max_ac, max_bd));
+            let max = _mm256_max_epu8(before, into_bytes(self.ac, self.bd));
             // SAFETY: as above.
             unsafe { _mm256_storeu_si256(to, max) };
-        }
-        for (register, rank) in into.iter_mut().enumerate().skip(STEPS * STEP) {
-            let ranks = sources.iter().map(|source| dense::get(&source[HEADER_BYTES..], register));
-            *rank = ranks.fold(*rank, u8::max);
         }
     }
 
     /// Moves the four registers of each 32 bits into a byte each.
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn into_bytes(ac: __m256i, bd: __m256i) -> __m256i {
         let a = _mm256_and_si256(ac, _mm256_set1_epi32(0x0000_003f));

@@ -91,21 +91,34 @@ fn run_at(ops: &[u8], at: usize, first: usize) -> Result<Run, HllError> {
     Ok(Run { first, len: len + 1, rank: 0, is_xzero: true })
 }
 
+/// Takes the next run. Which opcode comes next must not wait for what this one is: so an XZERO is
+/// a branch, which is guessed, and not a length to be added.
+#[inline(always)]
+fn next_run(ops: &mut std::slice::Iter<'_, u8>, first: usize) -> Option<Result<Run, HllError>> {
+    let op = *ops.next()?;
+    let (len, rank) = OPCODES[usize::from(op)];
+    if len == 0 {
+        let Some(low) = ops.next() else { return Some(Err(HllError::Corrupt)) };
+        let len = usize::from(op & 0x3f) << 8 | usize::from(*low);
+        return Some(Ok(Run { first, len: len + 1, rank: 0, is_xzero: true }));
+    }
+    Some(Ok(Run { first, len: usize::from(len), rank, is_xzero: false }))
+}
+
 /// Walks over runs. An error is the last it gives: the runs do not cover each register once.
 #[derive(Clone)]
 pub struct Runs<'a> {
-    ops: &'a [u8],
-    at: usize,
+    ops: std::slice::Iter<'a, u8>,
     register: usize,
 }
 
 impl<'a> Runs<'a> {
     pub(super) fn of(ops: &'a [u8]) -> Runs<'a> {
-        Runs { ops, at: 0, register: 0 }
+        Runs { ops: ops.iter(), register: 0 }
     }
 
     fn corrupt(&mut self) -> Option<Result<Run, HllError>> {
-        (self.at, self.register) = (self.ops.len(), REGISTERS);
+        (self.ops, self.register) = ([].iter(), REGISTERS);
         Some(Err(HllError::Corrupt))
     }
 }
@@ -115,12 +128,9 @@ impl Iterator for Runs<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<Run, HllError>> {
-        if self.at == self.ops.len() {
-            return if self.register == REGISTERS { None } else { self.corrupt() };
-        }
-        match run_at(self.ops, self.at, self.register) {
-            Ok(run) if run.first + run.len <= REGISTERS => {
-                self.at += 1 + usize::from(run.is_xzero);
+        match next_run(&mut self.ops, self.register) {
+            None if self.register == REGISTERS => None,
+            Some(Ok(run)) if run.first + run.len <= REGISTERS => {
                 self.register += run.len;
                 Some(Ok(run))
             }
@@ -140,10 +150,9 @@ pub(super) fn histogram(ops: &[u8]) -> Result<Histogram, HllError> {
 
 /// Raises registers of one byte each to what these have.
 pub(super) fn merge(ops: &[u8], into: &mut [u8; REGISTERS]) -> Result<(), HllError> {
-    let (mut at, mut register) = (0, 0);
-    while at < ops.len() {
-        let run = run_at(ops, at, register)?;
-        at += 1 + usize::from(run.is_xzero);
+    let (mut ops, mut register) = (ops.iter(), 0);
+    while let Some(run) = next_run(&mut ops, register) {
+        let run = run?;
         register += run.len;
         if register > REGISTERS {
             return Err(HllError::Corrupt);

@@ -127,7 +127,7 @@ fn random_hll(random: &mut Random, elements: u64) -> Vec<u8> {
 #[test]
 fn a_merge_is_the_maximum_in_all_ways() {
     let mut random = Random::from_seed(11);
-    let sources: Vec<Vec<u8>> = (0..11).map(|i| random_hll(&mut random, 400 << (i % 7))).collect();
+    let sources: Vec<Vec<u8>> = (0..22).map(|i| random_hll(&mut random, 400 << (i % 7))).collect();
     let mut model = Model::new();
     for bytes in &sources {
         let dense = HllRef::of(bytes).unwrap().to_dense().unwrap();
