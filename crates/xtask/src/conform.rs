@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// An unpacked source of that Redis to use instead of Debian's.
     #[arg(long, value_name = "DIR")]
     suite: Option<PathBuf>,
+    /// Where Debian no longer has that source, say so and succeed.
+    #[arg(long)]
+    if_available: bool,
     /// Numbers of worker threads to run with.
     #[arg(long, value_delimiter = ',', default_value = "1,4")]
     workers: Vec<usize>,
@@ -75,7 +78,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fetch::prerequisites()?;
     let source = match &args.suite {
         Some(dir) => dir.canonicalize().with_context(|| format!("open {}", dir.display()))?,
-        None => fetch::source(suite)?,
+        None => match fetch::source(suite) {
+            Err(error) if args.if_available => {
+                println!("left out: {error:#}");
+                return Ok(());
+            }
+            source => source?,
+        },
     };
     let programs = programs(args)?;
     let sandbox = Sandbox::new(&source, &programs, args.keep)?;
