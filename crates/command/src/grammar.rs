@@ -82,13 +82,19 @@ impl<C: Choices> Call<'_, C> {
         let mut repeats = None;
         let mut args = args.iter().peekable();
         while let Some(arg) = args.next() {
-            if let Some(counted) =
-                args.peek().copied().filter(|next| is_count(arg) && next.multiple)
-            {
-                args.next();
-                // ZUNION's weights are as many as its keys.
-                repeats = Some(self.counted(arg, counted).max(1));
-                continue;
+            if is_count(arg) {
+                // A polygon's three first corners stand before the others.
+                let mut ahead = args.clone();
+                let mut first = 0;
+                while ahead.next_if(|next| is_more_of(args.peek(), next)).is_some() {
+                    first += 1;
+                }
+                if let Some(counted) = ahead.next_if(|next| next.multiple) {
+                    args = ahead;
+                    // ZUNION's weights are as many as its keys.
+                    repeats = Some(self.counted(arg, counted, first).max(1));
+                    continue;
+                }
             }
             if arg.multiple {
                 let shared = *repeats.get_or_insert_with(|| self.choices.repeats());
@@ -104,8 +110,9 @@ impl<C: Choices> Call<'_, C> {
         }
     }
 
-    fn counted(&mut self, count: &Arg, arg: &Arg) -> u64 {
-        let repeats = self.choices.repeats() - u64::from(arg.optional);
+    /// A count and so many of what it counts, at least as many as `first`.
+    fn counted(&mut self, count: &Arg, arg: &Arg, first: u64) -> u64 {
+        let repeats = first + self.choices.repeats() - u64::from(arg.optional);
         if let Some(token) = count.token {
             self.push(token);
         }
@@ -144,6 +151,11 @@ impl<C: Choices> Call<'_, C> {
             }
         }
     }
+}
+
+/// Whether the argument is one of several by the same name, and not the last.
+fn is_more_of(first: Option<&&Arg>, next: &Arg) -> bool {
+    !next.multiple && first.is_some_and(|first| first.name == next.name)
 }
 
 /// Keys and words from a small pool.

@@ -9,6 +9,7 @@ pub mod command_docs;
 pub mod connection;
 mod container;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod list;
@@ -36,6 +37,7 @@ pub fn all() -> &'static [&'static [Command]] {
         sorted_set::COMMANDS,
         hash::COMMANDS,
         stream::COMMANDS,
+        geo::COMMANDS,
         transactions::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,

@@ -9,13 +9,13 @@
 //! (2) Scores are never NaN: a command that would make one is refused, or takes 0 where Redis does
 //!     (the sum of both infinities in ZUNION and ZINTER).
 
-mod add;
+pub(crate) mod add;
 mod bounds;
 mod card;
 mod combine;
 mod pop;
 mod random;
-mod range;
+pub(crate) mod range;
 mod rank;
 mod remove;
 mod scan;
@@ -68,7 +68,7 @@ pub const COMMANDS: &[Command] = &[
     combine::ZUNIONSTORE,
 ];
 
-fn reply_member(reply: &mut Reply<'_>, member: Value<'_>) {
+pub(crate) fn reply_member(reply: &mut Reply<'_>, member: Value<'_>) {
     match member {
         Value::Bytes(bytes) => reply.bulk(bytes),
         Value::Int(n) => reply.bulk_integer(n),

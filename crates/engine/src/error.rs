@@ -107,6 +107,19 @@ fixed! {
     WITHSCORES_BYLEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    RADIUS_NOT_FLOAT = "ERR need numeric radius";
+    RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    WIDTH_NOT_FLOAT = "ERR need numeric width";
+    HEIGHT_NOT_FLOAT = "ERR need numeric height";
+    BOX_NEGATIVE = "ERR height or width cannot be negative";
+    VERTICES_NOT_INTEGER = "ERR invalid number of vertices";
+    TOO_FEW_VERTICES = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices";
+    GEO_COUNT_NOT_POSITIVE = "ERR COUNT must be > 0";
+    ANY_WITHOUT_COUNT = "ERR the ANY argument requires COUNT argument";
+    NO_SUCH_GEO_MEMBER = "ERR could not decode requested zset member";
+    GEORADIUS_STORE_WITH = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    GEOSEARCHSTORE_WITH = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
@@ -287,6 +300,26 @@ impl CmdError {
     pub fn bitop_needs_two(operation: &str) -> CmdError {
         CmdError::text(format!(
             "ERR BITOP {operation} must be called with at least two source keys."
+        ))
+    }
+
+    pub fn no_such_place(longitude: f64, latitude: f64) -> CmdError {
+        CmdError::text(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}"))
+    }
+
+    /// `command` is GEOSEARCH's name as the client wrote it.
+    pub fn one_center(command: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {}",
+            Shown(command, 128)
+        ))
+    }
+
+    /// `command` is GEOSEARCH's name as the client wrote it.
+    pub fn one_shape(command: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR exactly one of BYRADIUS and BYBOX can be specified for {}",
+            Shown(command, 128)
         ))
     }
 

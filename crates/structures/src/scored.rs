@@ -223,6 +223,12 @@ impl ScoredSet {
         Range { places: self.order.range(self.order.gap(from), self.order.gap(until)) }
     }
 
+    /// The elements from the first on whose score is not below; goes both ways.
+    pub fn from_score(&self, score: f64) -> Range<'_> {
+        let first = self.order.partition_point(|key| key.score < score);
+        Range { places: self.order.iter_from(first) }
+    }
+
     /// All elements, in order.
     pub fn iter(&self) -> Range<'_> {
         Range { places: self.order.iter() }

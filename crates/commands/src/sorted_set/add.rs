@@ -44,7 +44,7 @@ pub(super) const ZADD: Command = Command {
 };
 
 /// A word with another name in the documentation.
-const fn named(word: &'static str, name: &'static str) -> Arg {
+pub(crate) const fn named(word: &'static str, name: &'static str) -> Arg {
     let mut arg = flag(word);
     arg.name = name;
     arg
@@ -76,7 +76,7 @@ fn zincrby(cx: &mut Cx<'_>) -> CmdResult {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Options {
+pub(crate) struct Options {
     nx: bool,
     xx: bool,
     gt: bool,
@@ -86,6 +86,11 @@ struct Options {
 }
 
 impl Options {
+    /// Takes one word of GEOADD, which knows fewer; false if it is no option.
+    pub(crate) fn take_condition(&mut self, word: &[u8]) -> bool {
+        matches!(word.to_ascii_lowercase().as_slice(), b"nx" | b"xx" | b"ch") && self.take(word)
+    }
+
     /// Takes one word; false if it is no option.
     fn take(&mut self, word: &[u8]) -> bool {
         // The commonest first argument is a number.
@@ -106,7 +111,7 @@ impl Options {
     }
 
     /// Refuses options that exclude one another. `elements` pairs follow.
-    fn check(&self, elements: usize) -> CmdResult {
+    pub(crate) fn check(&self, elements: usize) -> CmdResult {
         if self.nx && self.xx {
             return Err(CmdError::XX_AND_NX);
         }
@@ -133,12 +138,23 @@ impl Options {
 
 /// What came of all pairs.
 #[derive(Default)]
-struct Outcome {
+pub(crate) struct Outcome {
     added: u64,
     updated: u64,
     /// What the last member got, if it got anything.
     score: Option<f64>,
     is_nan: bool,
+}
+
+impl Outcome {
+    pub(crate) fn changed(&self) -> u64 {
+        self.added + self.updated
+    }
+
+    /// What a client is told that does not ask for a score.
+    pub(crate) fn count(&self, options: Options) -> u64 {
+        if options.ch { self.changed() } else { self.added }
+    }
 }
 
 /// Both commands. The options may be given to ZINCRBY too, as in Redis: then no pair is left.
@@ -157,14 +173,31 @@ fn add(cx: &mut Cx<'_>, mut options: Options) -> CmdResult {
         .map(|i| base::number::parse_f64(pairs.at(i)).ok_or(CmdError::NOT_FLOAT))
         .collect::<Result<_, _>>()?;
 
+    let members = scores.iter().enumerate().map(|(i, score)| (*score, pairs.at(2 * i + 1)));
+    let outcome = apply(cx, options, members)?;
+    match outcome.score {
+        Some(score) if options.incr => cx.reply.double(score),
+        None if options.incr => cx.reply.null(),
+        _ => cx.reply.integer(outcome.count(options) as i64),
+    }
+    Ok(())
+}
+
+/// Adds the members to the set under the first key, or updates their scores. No score is NaN.
+pub(crate) fn apply<'m>(
+    cx: &mut Cx<'_>,
+    options: Options,
+    members: impl ExactSizeIterator<Item = (f64, &'m [u8])> + Clone,
+) -> Result<Outcome, CmdError> {
     let (key, limits) = (cx.key(1), cx.db.limits());
     let absent = if options.xx { Absent::Skip } else { Absent::Create };
     let edited = cx.db.edit(key, absent, |set: &mut SortedSet| {
         let mut outcome = Outcome::default();
-        set.expect(scores.len(), pairs.at(1).len(), &limits);
-        for (i, &score) in scores.iter().enumerate() {
+        let first_len = members.clone().next().map_or(0, |(_, member)| member.len());
+        set.expect(members.len(), first_len, &limits);
+        for (score, member) in members {
             outcome.score = None;
-            let update = set.update(pairs.at(2 * i + 1), &limits, |current| {
+            let update = set.update(member, &limits, |current| {
                 let decided = options.decide(current, score);
                 outcome.is_nan |= decided.is_some_and(f64::is_nan);
                 outcome.score = decided.filter(|score| !score.is_nan());
@@ -183,15 +216,10 @@ fn add(cx: &mut Cx<'_>, mut options: Options) -> CmdResult {
     if outcome.is_nan {
         return Err(CmdError::SCORE_NAN);
     }
-    let changed = outcome.added + outcome.updated;
+    let changed = outcome.changed();
     if changed > 0 {
         let event = if options.incr { "zincr" } else { "zadd" };
         cx.db.changed(key, Class::SortedSet, event, changed);
     }
-    match outcome.score {
-        Some(score) if options.incr => cx.reply.double(score),
-        None if options.incr => cx.reply.null(),
-        _ => cx.reply.integer(if options.ch { changed } else { outcome.added } as i64),
-    }
-    Ok(())
+    Ok(outcome)
 }

@@ -443,6 +443,6 @@ fn reply_combined(cx: &mut Cx<'_>, op: Op) -> CmdResult {
 fn store_combined(cx: &mut Cx<'_>, op: Op, event: &'static str) -> CmdResult {
     let input = Input::parse(cx, 2, Words::of(op, false))?;
     let result = SortedSet::of_result(input.gather(&cx.db, op), &cx.db.limits());
-    store(cx, cx.key(1), Some(result), event);
+    store(cx, cx.key(1), Some(result), event, 1);
     Ok(())
 }

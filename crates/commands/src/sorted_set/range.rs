@@ -207,23 +207,24 @@ fn zrangestore(cx: &mut Cx<'_>) -> CmdResult {
         let ranks = query.ranks(set);
         SortedSet::of_pairs(ranks.len(), set.range(ranks), &limits)
     });
-    store(cx, key, result, "zrangestore");
+    store(cx, key, result, "zrangestore", 1);
     Ok(())
 }
 
-/// Stores the result of a command under `key`, or deletes the key if there is none, and replies
-/// with its length.
-pub(super) fn store(
+/// Stores the result of a command under `key`, which counts as `dirty` changes, or deletes the key
+/// if there is none, and replies with its length.
+pub(crate) fn store(
     cx: &mut Cx<'_>,
     key: store::Key<'_>,
     result: Option<SortedSet>,
     event: &'static str,
+    dirty: u64,
 ) {
     match result.filter(|set| !set.view().is_empty()) {
         Some(set) => {
             cx.reply.integer(set.view().len() as i64);
             cx.db.set(key, NewValue::Owned(OwnedValue::of(set)), Expire::Clear);
-            cx.db.changed(key, Class::SortedSet, event, 1);
+            cx.db.changed(key, Class::SortedSet, event, dirty);
         }
         None => {
             cx.reply.integer(0);

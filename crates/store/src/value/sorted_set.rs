@@ -185,6 +185,17 @@ impl<'a> SortedSetRef<'a> {
         }
     }
 
+    /// The elements from the first on whose score is not below, in order; goes both ways.
+    pub fn from_score(self, score: f64) -> Pairs<'a> {
+        match self {
+            SortedSetRef::Skiplist(set) => Pairs::of_set(set.from_score(score)),
+            SortedSetRef::Listpack(pack) => {
+                let below = packed::pairs(pack).take_while(|pair| pair.score() < score).count();
+                Pairs::of_pack(packed::range(pack, below..self.len()))
+            }
+        }
+    }
+
     /// All elements, in order; goes both ways.
     pub fn iter(self) -> Pairs<'a> {
         match self {
