@@ -37,6 +37,9 @@ pub struct Command<H: 'static> {
     pub keys: Option<&'static [KeySpec]>,
     /// What must be held while it runs, where it does not follow from keys and flags.
     pub lock: Option<Lock>,
+    /// Where a call names elements of the value under its key, for the worker to ask memory for
+    /// them ahead: the index of the first and from each to the next. Only a hint.
+    pub elements: Option<(usize, usize)>,
     /// Version and what changed in it.
     pub history: &'static [(&'static str, &'static str)],
     /// Redis's command tips, such as `nondeterministic_output`.
@@ -64,6 +67,7 @@ impl<H> Command<H> {
             arity: None,
             keys: None,
             lock: None,
+            elements: None,
             history: &[],
             tips: &[],
             deprecated: None,
@@ -161,10 +165,24 @@ pub enum Lock {
     Local,
     /// The shards of its declared keys.
     Keys,
+    /// The shards of its declared keys if none of these words is among its arguments; with one it
+    /// may touch any key, and owns everything.
+    KeysUnless(&'static [&'static str]),
     /// Visits shards one after the other, locking each for itself: SCAN, RANDOMKEY, DBSIZE.
     EachShard,
     /// Closes the gate and owns everything: FLUSHALL, CONFIG SET, CLIENT KILL.
     World,
+}
+
+impl Lock {
+    /// What must be held for a call with these arguments, the name first.
+    #[inline]
+    pub fn of_call<'a>(self, args: impl IntoIterator<Item = &'a [u8]>) -> Lock {
+        let Lock::KeysUnless(words) = self else { return self };
+        let strays =
+            |arg: &[u8]| words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes()));
+        if args.into_iter().skip(1).any(strays) { Lock::World } else { Lock::Keys }
+    }
 }
 
 /// What a command does with a key. The first four are exclusive; the others add to them.

@@ -59,6 +59,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_leads_astray_gives_the_world() {
+        const LOCK: Lock = Lock::KeysUnless(&["BY", "GET"]);
+        let of_call = |words: &[&str]| LOCK.of_call(words.iter().map(|word| word.as_bytes()));
+        assert_eq!(of_call(&["SORT", "k", "LIMIT", "0", "1"]), Lock::Keys);
+        assert_eq!(of_call(&["SORT", "k", "by", "w*"]), Lock::World);
+        assert_eq!(of_call(&["GET", "k"]), Lock::Keys, "the name is no argument");
+        assert_eq!(Lock::Keys.of_call([]), Lock::Keys);
+    }
+
+    #[test]
     fn a_shard_channel_is_no_key_to_lock() {
         const SPUBLISH: Command<()> =
             Command { args: &[key("shardchannel", &[KeyFlag::NotKey])], ..Command::base(()) };

@@ -9,6 +9,7 @@
 //! | [`copy`] | COPY, MOVE |
 //! | [`keys`] | KEYS, RANDOMKEY |
 //! | [`scan`] | SCAN |
+//! | [`sort`] | SORT, SORT_RO |
 //! | [`object`] | OBJECT, TYPE; the names of encodings are in [`encoding`] |
 
 pub mod copy;
@@ -18,6 +19,7 @@ pub mod keys;
 pub mod object;
 pub mod rename;
 pub mod scan;
+pub mod sort;
 pub mod ttl;
 
 use engine::{CmdError, Command, Cx};
@@ -41,6 +43,8 @@ pub const COMMANDS: &[Command] = &[
     rename::RENAME,
     rename::RENAMENX,
     scan::SCAN,
+    sort::SORT,
+    sort::SORT_RO,
     delete::TOUCH,
     ttl::TTL,
     object::TYPE,

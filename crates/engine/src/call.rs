@@ -74,7 +74,7 @@ impl Runner {
         }
         let hashes = plan.hashes(hashes);
         let keyspace = &engine.keyspace;
-        let mut lock = entry.lock;
+        let mut lock = entry.lock.of_call(args.iter());
         let mut keys = Access::Nothing;
         if lock == Lock::Keys {
             match engine.lock_keys(hashes.hashes, self.worker) {
@@ -95,7 +95,8 @@ impl Runner {
                 let access = Access::each(keyspace);
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
             }
-            Lock::World => {
+            // `of_call` has decided the second.
+            Lock::World | Lock::KeysUnless(_) => {
                 engine.stats[self.worker].world_commands.add(1);
                 let world = engine.close_gate(inside, client);
                 if client.closing != Closing::No {

@@ -237,11 +237,8 @@ impl<'a> Db<'a> {
     }
 
     fn free(&self, remains: Remains, lazy: bool) {
-        // What is not freed in the background is dropped here.
-        if let Some(value) = remains
-            && lazy
-        {
-            self.engine.lazyfree.free_value(value);
+        if let Some(value) = remains {
+            self.engine.lazyfree.free_value(value, lazy);
         }
     }
 
@@ -384,7 +381,7 @@ impl<'a> Db<'a> {
             }
             slot => {
                 let remains = part.set(slot, key, NewValue::Int(n), Expire::Keep, usage);
-                drop(remains);
+                self.free(remains, false);
             }
         }
     }

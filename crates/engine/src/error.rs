@@ -70,6 +70,7 @@ fixed! {
     BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
     BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
     INVALID_DIGEST = "ERR must be exactly 16 hexadecimal characters";
+    SORT_NOT_NUMBERS = "ERR One or more scores can't be converted into double";
     INVALID_CURSOR = "ERR invalid cursor";
     EXPIRE_NX_EXCLUDES = "ERR NX and XX, GT or LT options at the same time are not compatible";
     EXPIRE_GT_OR_LT = "ERR GT and LT options at the same time are not compatible";

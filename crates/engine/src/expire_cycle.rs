@@ -99,10 +99,8 @@ impl ExpireWalk {
                     fate.remains()
                 }
             };
-            if let Some(value) = remains
-                && lazy
-            {
-                engine.lazyfree.free_value(value);
+            if let Some(value) = remains {
+                engine.lazyfree.free_value(value, lazy);
             }
         });
         for command in &commands {

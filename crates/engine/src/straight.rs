@@ -26,6 +26,7 @@ use crate::call::{Ran, finish_effects, run_handler};
 use crate::client::Client;
 use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
+use crate::elements::fetch_elements;
 use crate::engine::Engine;
 use crate::stats::WorkerStats;
 
@@ -86,6 +87,9 @@ impl Runner {
             may_block: false,
             wait: None,
         };
+        if !is_shared {
+            fetch_elements(&cx.db, engine, batch, input, plans, hashes, from);
+        }
         let mut timer = Timer { id: first, calls: 0, since: self.last_ticks };
         let mut ran = Ran::Done;
         let mut at = from;

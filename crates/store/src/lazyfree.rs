@@ -1,7 +1,13 @@
-//! Freeing in the background: what UNLINK, FLUSHALL ASYNC and the lazyfree options leave behind.
+//! Freeing in the background: what UNLINK, FLUSHALL ASYNC and the lazyfree options leave behind,
+//! and whatever else takes long.
 //!
-//! One thread takes detached databases and large values from a queue. Small values are freed where
-//! they are: a hand-over costs more than the work.
+//! One thread takes detached databases and large values from a queue, and frees them in slices,
+//! between which others may run. Small values are freed where they are: a hand-over costs more than
+//! the work.
+//!
+//! Redis frees in place what DEL removes, unless told otherwise. We do so up to
+//! [`IN_PLACE_MAX`]: nobody can tell where a value was freed, but everybody waits for a million
+//! frees. Only what Redis would have freed in the background counts in INFO, as there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +17,42 @@ use std::thread::JoinHandle;
 use crate::shard::DbShard;
 use crate::value::OwnedValue;
 
-/// Values with fewer elements are freed at once.
-const ELEMENTS_MIN: usize = 64;
-/// Entries freed between two looks at the clock of other threads.
+/// Values with as many allocations are freed in place even when asked to be lazy. Redis's number.
+const LAZY_IN_PLACE_MAX: usize = 64;
+/// Values with more allocations are never freed in place; this many take some 100 µs.
+const IN_PLACE_MAX: usize = 4096;
+/// Strings longer than this are never freed in place: the kernel takes its time with pages.
+const IN_PLACE_BYTES_MAX: usize = 4 << 20;
+/// Entries freed between two offers to other threads.
 const SLICE: usize = 4096;
 
-enum Job {
+struct Job {
+    what: Garbage,
+    /// What it counts in INFO.
+    objects: u64,
+}
+
+enum Garbage {
     Db(Box<DbShard>),
     Value(OwnedValue),
+}
+
+impl Garbage {
+    fn free(self) {
+        match self {
+            Garbage::Db(mut db) => {
+                while db.drain_some(SLICE) {
+                    std::thread::yield_now();
+                }
+            }
+            Garbage::Value(OwnedValue::Collection(mut collection)) => {
+                while !collection.drain_some(SLICE) {
+                    std::thread::yield_now();
+                }
+            }
+            Garbage::Value(value) => drop(value),
+        }
+    }
 }
 
 /// The queue's sending side and its counters.
@@ -42,30 +76,19 @@ impl LazyFree {
             .name("lazyfree".into())
             .spawn(move || {
                 for job in jobs {
-                    let objects = match job {
-                        Job::Db(mut db) => {
-                            let keys = db.len() as u64;
-                            while db.drain_some(SLICE) {
-                                std::thread::yield_now();
-                            }
-                            keys
-                        }
-                        Job::Value(value) => {
-                            drop(value);
-                            1
-                        }
-                    };
-                    counters.0.fetch_sub(objects, Ordering::Relaxed);
-                    counters.1.fetch_add(objects, Ordering::Relaxed);
+                    job.what.free();
+                    counters.0.fetch_sub(job.objects, Ordering::Relaxed);
+                    counters.1.fetch_add(job.objects, Ordering::Relaxed);
                 }
             })
             .expect("the process can start its first threads");
         LazyFree { queue: Some(queue), thread: Some(thread), pending, freed }
     }
 
-    fn send(&self, job: Job, objects: u64) {
+    fn send(&self, what: Garbage, objects: u64) {
         self.pending.fetch_add(objects, Ordering::Relaxed);
         let queue = self.queue.as_ref().expect("the queue is open until drop");
+        let job = Job { what, objects };
         queue.send(job).unwrap_or_else(|_| panic!("the thread lives as long as the queue"));
     }
 
@@ -73,17 +96,21 @@ impl LazyFree {
     pub fn free_db(&self, db: DbShard) {
         let keys = db.len() as u64;
         if keys > 0 {
-            self.send(Job::Db(Box::new(db)), keys);
+            self.send(Garbage::Db(Box::new(db)), keys);
         }
     }
 
-    /// Frees a value, here if it is small.
-    pub fn free_value(&self, value: OwnedValue) {
-        match &value {
-            OwnedValue::Collection(c) if c.len() > ELEMENTS_MIN => {
-                self.send(Job::Value(value), 1);
-            }
-            _ => drop(value),
+    /// Frees a value: here, unless it is large, or not small and to be freed `lazily`.
+    pub fn free_value(&self, value: OwnedValue, lazily: bool) {
+        let (allocations, bytes) = match &value {
+            OwnedValue::Collection(collection) => (collection.allocations(), 0),
+            OwnedValue::Big(string) => (1, string.bytes().len()),
+            OwnedValue::Int(_) | OwnedValue::Bytes(..) => (1, 0),
+        };
+        if lazily && allocations > LAZY_IN_PLACE_MAX {
+            self.send(Garbage::Value(value), 1);
+        } else if allocations > IN_PLACE_MAX || bytes > IN_PLACE_BYTES_MAX {
+            self.send(Garbage::Value(value), 0);
         }
     }
 

@@ -466,7 +466,7 @@ impl<'a> Record<'a> {
     }
 
     /// The value, if it is a collection behind a pointer.
-    pub(crate) fn boxed(&self) -> Option<&'a Collection> {
+    pub fn boxed(&self) -> Option<&'a Collection> {
         // SAFETY: (3) the record owns the Collection and lives for 'a.
         (self.encoding() == Encoding::Collection)
             .then(|| unsafe { &*self.pointer().cast::<Collection>() })

@@ -33,6 +33,8 @@ pub use sorted_set::{SortedSet, SortedSetRef};
 pub use stream::Stream;
 pub use string::BigString;
 
+use structures::elements::Ahead;
+
 use crate::record::{StrRef, Type};
 
 /// Inline payloads of collections are at most this long.
@@ -91,6 +93,23 @@ pub trait CollectionType: Clone + Sized {
 
     /// No element expires before this; none if none ever does.
     fn earliest_expire_ms(&self) -> Option<i64> {
+        None
+    }
+
+    /// About how many allocations it holds.
+    fn allocations(&self) -> usize {
+        1
+    }
+
+    /// Frees a part, about `budget` allocations, of what nobody needs any more. True when what is
+    /// left is freed at once.
+    fn drain_some(&mut self, budget: usize) -> bool {
+        let _ = budget;
+        true
+    }
+
+    /// The table in which single elements are looked for, if it has one.
+    fn table(&self) -> Option<&dyn Ahead> {
         None
     }
 
@@ -154,6 +173,27 @@ impl Collection {
     /// No element expires before this; none if none ever does.
     pub fn earliest_expire_ms(&self) -> Option<i64> {
         each!(self, value => value.earliest_expire_ms())
+    }
+
+    /// About how many allocations it holds.
+    pub fn allocations(&self) -> usize {
+        each!(self, value => value.allocations())
+    }
+
+    /// The table in which single elements are looked for, if it has one.
+    pub fn table(&self) -> Option<&dyn Ahead> {
+        each!(self, value => value.table())
+    }
+
+    /// Frees a part. See [`CollectionType::drain_some`].
+    pub fn drain_some(&mut self, budget: usize) -> bool {
+        match self {
+            Collection::List(list) => list.drain_some(budget),
+            Collection::Set(set) => set.drain_some(budget),
+            Collection::Hash(hash) => hash.drain_some(budget),
+            Collection::SortedSet(set) => set.drain_some(budget),
+            Collection::Stream(stream) => stream.drain_some(budget),
+        }
     }
 
     pub fn encoding_name(&self) -> &'static str {

@@ -23,7 +23,7 @@
 use std::cmp::Ordering;
 
 use crate::btree::{self, CountedTree, Item};
-use crate::elements::{Element, Elements, Scored, Vacant};
+use crate::elements::{Ahead, Element, Elements, Scored, Vacant};
 use crate::table::{Entry, Slot, prefetch};
 
 /// The address of an element of the set whose tree it is in.
@@ -103,6 +103,17 @@ pub struct ScoredSet {
 }
 
 impl ScoredSet {
+    /// The table in which single members are looked for.
+    pub fn table(&self) -> &dyn Ahead {
+        &self.elements
+    }
+
+    /// Frees a part of what nobody needs any more: about `budget` elements. True when what is left
+    /// is freed at once. Once begun, only this and drop make sense.
+    pub fn drain_some(&mut self, budget: usize) -> bool {
+        self.elements.drain_some(budget)
+    }
+
     /// An empty one, without any allocation.
     pub const fn new() -> ScoredSet {
         ScoredSet { elements: Elements::new(), order: CountedTree::new() }

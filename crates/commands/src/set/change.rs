@@ -17,6 +17,7 @@ pub(super) const SADD: Command = Command {
     flags: &[Write, DenyOom, Fast],
     args: &[key("key", &[RW, Insert]), many(text("member"))],
     history: &[("2.4.0", "Takes several members.")],
+    elements: Some((2, 1)),
     examples: &[
         ("SADD fruits apple pear", "(integer) 2"),
         ("SADD fruits pear plum", "(integer) 1"),
@@ -50,6 +51,7 @@ pub(super) const SREM: Command = Command {
     flags: &[Write, Fast],
     args: &[key("key", &[RW, Delete]), many(text("member"))],
     history: &[("2.4.0", "Takes several members.")],
+    elements: Some((2, 1)),
     examples: &[
         ("SADD fruits apple pear", "(integer) 2"),
         ("SREM fruits pear plum", "(integer) 1"),
@@ -87,6 +89,7 @@ pub(super) const SMOVE: Command = Command {
         key("destination", &[RW, Insert]),
         text("member"),
     ],
+    elements: Some((3, 1)),
     examples: &[
         ("SADD fruits apple", "(integer) 1"),
         ("SMOVE fruits eaten apple", "(integer) 1"),

@@ -45,6 +45,7 @@ pub(super) const SISMEMBER: Command = Command {
     complexity: "O(1)",
     flags: &[ReadOnly, Fast],
     args: &[key("key", &[RO]), text("member")],
+    elements: Some((2, 1)),
     examples: &[
         ("SADD fruits apple", "(integer) 1"),
         ("SISMEMBER fruits apple", "(integer) 1"),

@@ -31,7 +31,7 @@ mod tests;
 pub use packed::Group;
 pub use read::{Field, HashIter, HashRef, Held};
 
-use structures::elements::{Elements, Fields};
+use structures::elements::{Ahead, Elements, Fields};
 use structures::listpack::{self, Listpack};
 
 use super::{Collection, CollectionType, Form, Limits, View};
@@ -241,6 +241,27 @@ impl CollectionType for Hash {
 
     fn earliest_expire_ms(&self) -> Option<i64> {
         self.view().earliest_expire_ms()
+    }
+
+    fn allocations(&self) -> usize {
+        match &self.0 {
+            Repr::Table(table) => table.len(),
+            _ => 1,
+        }
+    }
+
+    fn drain_some(&mut self, budget: usize) -> bool {
+        match &mut self.0 {
+            Repr::Table(table) => table.drain_some(budget),
+            _ => true,
+        }
+    }
+
+    fn table(&self) -> Option<&dyn Ahead> {
+        match &self.0 {
+            Repr::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
     fn wrap(self) -> Collection {

@@ -25,7 +25,7 @@ mod tests;
 
 pub use view::{Iter, SetRef};
 
-use structures::elements::{Elements, Members};
+use structures::elements::{Ahead, Elements, Members};
 use structures::intset::{self, Intset};
 use structures::listpack::{self, Listpack, TextBuffer, Value};
 use structures::packed;
@@ -342,6 +342,27 @@ impl CollectionType for Set {
             Inner::Intset(bytes) => SetRef::Intset(Intset::new(bytes)),
             Inner::Listpack(bytes) => SetRef::Listpack(Listpack::new(bytes)),
             Inner::Table(table) => SetRef::Table(table),
+        }
+    }
+
+    fn allocations(&self) -> usize {
+        match &self.0 {
+            Inner::Table(table) => table.len(),
+            _ => 1,
+        }
+    }
+
+    fn drain_some(&mut self, budget: usize) -> bool {
+        match &mut self.0 {
+            Inner::Table(table) => table.drain_some(budget),
+            _ => true,
+        }
+    }
+
+    fn table(&self) -> Option<&dyn Ahead> {
+        match &self.0 {
+            Inner::Table(table) => Some(table),
+            _ => None,
         }
     }
 

@@ -33,6 +33,8 @@ use structures::listpack::{self, Listpack, TextBuffer};
 use structures::scored::ScoredSet;
 
 use super::{Collection, CollectionType, Form, Limits, View};
+use structures::elements::Ahead;
+
 use crate::record::Type;
 
 /// A sorted set. See the module's essay.
@@ -355,6 +357,27 @@ impl CollectionType for SortedSet {
         match self {
             SortedSet::Listpack(pack) => SortedSetRef::Listpack(Listpack::new(pack)),
             SortedSet::Skiplist(set) => SortedSetRef::Skiplist(set),
+        }
+    }
+
+    fn allocations(&self) -> usize {
+        match self {
+            SortedSet::Listpack(_) => 1,
+            SortedSet::Skiplist(set) => set.len(),
+        }
+    }
+
+    fn drain_some(&mut self, budget: usize) -> bool {
+        match self {
+            SortedSet::Listpack(_) => true,
+            SortedSet::Skiplist(set) => set.drain_some(budget),
+        }
+    }
+
+    fn table(&self) -> Option<&dyn Ahead> {
+        match self {
+            SortedSet::Listpack(_) => None,
+            SortedSet::Skiplist(set) => Some(set.table()),
         }
     }
 

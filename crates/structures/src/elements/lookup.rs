@@ -59,6 +59,36 @@ impl<P: Parts> Elements<P> {
     }
 }
 
+/// Elements that someone will look for soon, whatever they are: two stages of asking for memory,
+/// each a wait.
+pub trait Ahead {
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// First stage: asks for the bucket of this hash by [`process_key`].
+    fn prefetch_bucket(&self, hash: u64);
+
+    /// Second stage: asks for the element with this hash.
+    fn prefetch_element(&self, hash: u64);
+}
+
+impl<P: Parts> Ahead for Elements<P> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    fn prefetch_element(&self, hash: u64) {
+        self.table.prefetch_entry(hash);
+    }
+}
+
 type Entries<'a> = Box<dyn Iterator<Item = Entry> + 'a>;
 
 /// The elements of a table. See [`Elements::iter`].

@@ -50,7 +50,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use lookup::Iter;
+pub use lookup::{Ahead, Iter};
 pub use record::{Element, Fields, Members, Parts, Scored};
 
 use crate::hash::process_key;

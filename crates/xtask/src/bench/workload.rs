@@ -36,10 +36,12 @@ pub(crate) enum Keys {
     Lists,
     /// A hundred thousand hashes of eight small fields.
     Hashes,
+    /// A list of a hundred thousand different numbers in no order.
+    Numbers,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 7] = [
+    pub(crate) const ALL: [Keys; 8] = [
         Keys::Small,
         Keys::Large,
         Keys::Counters,
@@ -47,6 +49,7 @@ impl Keys {
         Keys::TwoSets,
         Keys::Lists,
         Keys::Hashes,
+        Keys::Numbers,
     ];
 
     /// Requests that store them.
@@ -54,7 +57,7 @@ impl Keys {
         match self {
             Keys::Small | Keys::Members => 1_000_000,
             Keys::Large => 32_000,
-            Keys::Counters | Keys::Hashes => 100_000,
+            Keys::Counters | Keys::Hashes | Keys::Numbers => 100_000,
             Keys::TwoSets => 200_000,
             Keys::Lists => 200_000,
         }
@@ -80,6 +83,8 @@ impl Keys {
                 push.extend((n * PER_PUSH..(n + 1) * PER_PUSH).map(element));
                 push
             }
+            // A prime leads through all numbers below another one.
+            Keys::Numbers => words(&["RPUSH", "numbers", &(n * 64_007 % 100_003).to_string()]),
             Keys::TwoSets => {
                 let (set, step) = if n.is_multiple_of(2) { ("set:a", 2) } else { ("set:b", 3) };
                 words(&["SADD", set, &format!("mem:{:012}", n / 2 * step)])
@@ -174,6 +179,15 @@ const WORKLOADS: &[Workload] = &[
         depth: 1,
         clients: 4,
         keys: Keys::TwoSets,
+        budget: Some(0.80),
+        ..BASE
+    },
+    Workload {
+        name: "SORT100k@1",
+        command: &["SORT", "numbers"],
+        depth: 1,
+        clients: 4,
+        keys: Keys::Numbers,
         budget: Some(0.80),
         ..BASE
     },
