@@ -3,6 +3,7 @@
 //! | file | commands |
 //! |---|---|
 //! | [`delete`] | DEL, UNLINK, EXISTS, TOUCH |
+//! | [`dump`] | DUMP, RESTORE |
 //! | [`expire`] | EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, PERSIST |
 //! | [`ttl`] | TTL, PTTL, EXPIRETIME, PEXPIRETIME |
 //! | [`rename`] | RENAME, RENAMENX |
@@ -10,10 +11,11 @@
 //! | [`keys`] | KEYS, RANDOMKEY |
 //! | [`scan`] | SCAN |
 //! | [`sort`] | SORT, SORT_RO |
-//! | [`object`] | OBJECT, TYPE; the names of encodings are in [`encoding`] |
+//! | [`object`] | OBJECT, TYPE |
 
 pub mod copy;
 pub mod delete;
+pub mod dump;
 pub mod expire;
 pub mod keys;
 pub mod object;
@@ -27,6 +29,7 @@ use engine::{CmdError, Command, Cx};
 pub const COMMANDS: &[Command] = &[
     copy::COPY,
     delete::DEL,
+    dump::DUMP,
     delete::EXISTS,
     expire::EXPIRE,
     expire::EXPIREAT,
@@ -42,6 +45,7 @@ pub const COMMANDS: &[Command] = &[
     keys::RANDOMKEY,
     rename::RENAME,
     rename::RENAMENX,
+    dump::RESTORE,
     scan::SCAN,
     sort::SORT,
     sort::SORT_RO,

@@ -51,6 +51,12 @@ fixed! {
     LCS_TOO_LONG = "ERR String too long for LCS";
     LCS_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     NO_SUCH_KEY = "ERR no such key";
+    BUSY_KEY = "BUSYKEY Target key name already exists.";
+    DUMP_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
+    BAD_DATA = "ERR Bad data format";
+    INVALID_TTL = "ERR Invalid TTL value, must be >= 0";
+    INVALID_IDLE_TIME = "ERR Invalid IDLETIME value, must be >= 0";
+    INVALID_FREQUENCY = "ERR Invalid FREQ value, must be >= 0 and <= 255";
     OUT_OF_RANGE = "ERR index out of range";
     LONG_RANGE = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
     RANK_ZERO = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";

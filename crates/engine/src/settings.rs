@@ -33,6 +33,11 @@ pub struct Settings {
     pub output_limit: OutputLimit,
     pub pubsub_output_limit: OutputLimit,
     pub events: Wanted,
+    pub rdb_compression: AtomicBool,
+    /// 0: the lowest that can hold a value.
+    pub rdb_version: AtomicU32,
+    /// Payloads of unknown versions are tried.
+    pub rdb_any_version: AtomicBool,
     limits: LimitOptions,
 }
 
@@ -112,6 +117,10 @@ impl Settings {
         self.output_limit.load(config, ClientClass::Normal);
         self.pubsub_output_limit.load(config, ClientClass::Pubsub);
         self.events.load(config);
+        self.rdb_compression.store(config.flag(id::RDBCOMPRESSION), Relaxed);
+        self.rdb_version.store(config.int(id::RDB_VERSION) as u32, Relaxed);
+        let any_version = config.choice(id::RDB_VERSION_CHECK) == "relaxed";
+        self.rdb_any_version.store(any_version, Relaxed);
         self.limits.load(config);
         self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
     }

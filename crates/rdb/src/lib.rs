@@ -3,9 +3,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`version`] | the versions of the format and the forms of values each has |
-//! | [`payload`] | the footer of DUMP |
+//! | [`payload`] | DUMP and RESTORE: a value with its footer |
 //! | [`read`], [`write`] | lengths, strings, doubles |
-//! | [`ziplist`], [`zipmap`] | forms that are only read |
+//! | [`decode`], [`encode`] | values from bytes, and back |
+//! | `pack` | listpacks from outside |
+//! | [`fuzz`] | attacks on all of it |
+//! | `ziplist`, `zipmap` | forms that are only read |
 //!
 //! # Invariants
 //!
@@ -14,15 +17,21 @@
 //! (2) What is written is read back as the same value, and by every server of its version.
 #![forbid(unsafe_code)]
 
+pub mod decode;
+pub mod encode;
 pub mod error;
+pub mod fuzz;
+mod pack;
 pub mod payload;
 pub mod read;
 pub mod version;
 pub mod write;
-pub mod ziplist;
-pub mod zipmap;
+mod ziplist;
+mod zipmap;
 
+pub use encode::Style;
 pub use error::{Bad, Result};
+pub use payload::{Refused, Trust, dump, restore};
 pub use read::Reader;
 pub use version::{Kind, Version};
 pub use write::Writer;

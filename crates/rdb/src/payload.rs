@@ -12,21 +12,27 @@
 //! written is the lowest that has a form for this value (see [`crate::version`]).
 
 use base::crc::crc64;
+use store::{Limits, OwnedValue, ValueRef};
 
-use crate::version::Version;
+use crate::encode::Style;
+use crate::error::Bad;
+use crate::read::Reader;
+use crate::version::{Kind, Version};
+use crate::write::Writer;
+use crate::{decode, encode};
 
 const VERSION_BYTES: usize = 2;
 const CRC_BYTES: usize = 8;
 const FOOTER_BYTES: usize = VERSION_BYTES + CRC_BYTES;
 
 /// An unsealed payload: the type and the value, and the version they are to be read as. None if
-/// the payload is too short, its version is not readable or its checksum is wrong; a `relaxed`
-/// reader takes any version and leaves it to the types to be known.
-pub fn open(payload: &[u8], checks_crc: bool, relaxed: bool) -> Option<(&[u8], Version)> {
+/// the payload is too short, its version is not readable or its checksum is wrong. `any_version`
+/// leaves it to the type to be known.
+pub fn open(payload: &[u8], checks_crc: bool, any_version: bool) -> Option<(&[u8], Version)> {
     let (body, footer) = payload.split_at_checked(payload.len().checked_sub(FOOTER_BYTES)?)?;
     let (version, crc) = footer.split_first_chunk::<VERSION_BYTES>()?;
     let version = Version(u16::from_le_bytes(*version));
-    if !version.is_readable() && !relaxed {
+    if !version.is_readable() && !any_version {
         return None;
     }
     let known = crc64(0, &payload[..body.len() + VERSION_BYTES]).to_le_bytes();
@@ -39,6 +45,58 @@ pub fn seal(mut body: Vec<u8>, version: Version) -> Vec<u8> {
     let crc = crc64(0, &body);
     body.extend_from_slice(&crc.to_le_bytes());
     body
+}
+
+/// The payload of a value, as DUMP answers it.
+pub fn dump(value: ValueRef<'_>, style: Style) -> Vec<u8> {
+    let kind = encode::kind(value, style);
+    let mut writer = Writer::new(style.compresses);
+    writer.byte(kind.number());
+    encode::value(kind, value, &mut writer);
+    // A reader takes 22 for what its family means by it: the version has to say which.
+    seal(writer.into_bytes(), kind.version())
+}
+
+/// Why a payload is not restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Another version, or spoilt on its way.
+    Footer,
+    /// The value is not what it says it is. The text is for the log.
+    Value(Option<Kind>, Bad),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::Footer => f.write_str("DUMP payload version or checksum are wrong"),
+            Refused::Value(Some(kind), bad) => {
+                write!(f, "{} integrity check failed: {bad}", kind.name())
+            }
+            Refused::Value(None, bad) => bad.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// How much of a payload is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    pub checks_crc: bool,
+    /// `rdb-version-check relaxed`.
+    pub any_version: bool,
+}
+
+/// The value of a payload, as RESTORE takes it. Bytes behind the value are passed over, as Redis
+/// passes over them.
+pub fn restore(payload: &[u8], trust: Trust, limits: &Limits) -> Result<OwnedValue, Refused> {
+    let (body, version) =
+        open(payload, trust.checks_crc, trust.any_version).ok_or(Refused::Footer)?;
+    let mut reader = Reader::new(body);
+    let kind = reader.byte().and_then(|number| Kind::of(number, version));
+    let kind = kind.map_err(|bad| Refused::Value(None, bad))?;
+    decode::value(kind, &mut reader, limits).map_err(|bad| Refused::Value(Some(kind), bad))
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! | 10 | Redis 7.0 | 16–18 hash, sorted set and quicklist of listpacks, 19 stream |
 //! | 11 | Redis 7.2, Valkey 7.2 | 20 set as listpack, 21 stream with active times |
 //! | 12 | Redis 7.4 | 22–25 hash with expiring fields |
+//! | 13 | Redis 8.6 | 26 stream with producers |
+//! | 14 | Redis 8.8 | 27 stream with released entries |
 //! | 80 | Valkey 9 | 22 hash with expiring fields, another form |
 //!
 //! From 12 on the two families went different ways. Valkey left 12 to 79 to others and counts from
@@ -30,7 +32,7 @@ pub struct Version(pub u16);
 
 impl Version {
     /// The highest of Redis that is understood.
-    pub const REDIS_MAX: Version = Version(12);
+    pub const REDIS_MAX: Version = Version(14);
     /// The first of Valkey's own, and the highest that is understood.
     pub const VALKEY: Version = Version(80);
     /// Below this nothing is written unless it is asked for: Redis 7.0's.
@@ -73,6 +75,8 @@ pub enum Kind {
     HashListpackExPreGa = 23,
     HashMetadata = 24,
     HashListpackEx = 25,
+    Stream4 = 26,
+    Stream5 = 27,
     /// Valkey's 22; the bit above the number tells them apart.
     HashExpiring = 22 | 0x80,
 }
@@ -81,7 +85,7 @@ impl Kind {
     /// What the number means in this version.
     pub fn of(number: u8, version: Version) -> Result<Kind> {
         use Kind::*;
-        const ORDINARY: &[Kind] = &[
+        const COMMON: &[Kind] = &[
             String,
             List,
             Set,
@@ -102,17 +106,48 @@ impl Kind {
             SetListpack,
             Stream3,
         ];
-        const EXPIRING: &[Kind] =
-            &[HashMetadataPreGa, HashListpackExPreGa, HashMetadata, HashListpackEx];
+        const OF_REDIS: &[Kind] = &[
+            HashMetadataPreGa,
+            HashListpackExPreGa,
+            HashMetadata,
+            HashListpackEx,
+            Stream4,
+            Stream5,
+        ];
         match number {
             6 | 7 => Err(Bad::Module),
             22 if version.is_valkey() => Ok(HashExpiring),
-            _ => ORDINARY
+            _ => COMMON
                 .iter()
-                .chain(EXPIRING.iter().filter(|_| !version.is_valkey()))
+                .chain(OF_REDIS.iter().filter(|_| !version.is_valkey()))
                 .find(|kind| **kind as u8 == number)
                 .copied()
                 .ok_or(Bad::UnknownType(number)),
+        }
+    }
+
+    /// What a complaint calls it.
+    pub fn name(self) -> &'static str {
+        use Kind::*;
+        match self {
+            String => "String",
+            List => "List",
+            Set => "Set",
+            ZSet | ZSet2 => "Zset",
+            Hash => "Hash",
+            HashZipmap => "Zipmap",
+            ListZiplist => "List ziplist",
+            SetIntset => "Intset",
+            ZSetZiplist => "Zset ziplist",
+            HashZiplist => "Hash ziplist",
+            ListQuicklist => "Quicklist ziplist",
+            ListQuicklist2 => "Quicklist listpack",
+            HashListpack => "Hash listpack",
+            ZSetListpack => "Zset listpack",
+            SetListpack => "Set listpack",
+            HashMetadataPreGa | HashMetadata | HashExpiring => "Hash with expiring fields",
+            HashListpackExPreGa | HashListpackEx => "Hash listpack with expiring fields",
+            Stream | Stream2 | Stream3 | Stream4 | Stream5 => "Stream listpack",
         }
     }
 
@@ -132,9 +167,18 @@ impl Kind {
             HashListpack | ZSetListpack | ListQuicklist2 | Stream2 => 10,
             SetListpack | Stream3 => 11,
             HashMetadataPreGa | HashListpackExPreGa | HashMetadata | HashListpackEx => 12,
+            Stream4 => 13,
+            Stream5 => 14,
             HashExpiring => 80,
         })
     }
+}
+
+/// What a node of a list says it is.
+pub(crate) mod container {
+    /// One element, as it is.
+    pub(crate) const PLAIN: u64 = 1;
+    pub(crate) const PACKED: u64 = 2;
 }
 
 #[cfg(test)]
@@ -156,7 +200,7 @@ mod tests {
                 Ok(kind) => assert_eq!(kind.number(), number),
                 Err(Bad::Module) => assert!(matches!(number, 6 | 7)),
                 Err(error) => {
-                    assert!(number == 8 || number > 25);
+                    assert!(number == 8 || number > 27);
                     assert_eq!(error, Bad::UnknownType(number));
                 }
             }
@@ -166,6 +210,6 @@ mod tests {
     #[test]
     fn versions_between_the_families_are_nobodys() {
         let readable: Vec<u16> = (0..200).filter(|v| Version(*v).is_readable()).collect();
-        assert_eq!(readable, (0..=12).chain([80]).collect::<Vec<_>>());
+        assert_eq!(readable, (0..=14).chain([80]).collect::<Vec<_>>());
     }
 }

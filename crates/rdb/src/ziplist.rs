@@ -29,28 +29,14 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 
 /// An element of a ziplist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element<'a> {
+pub(crate) enum Element<'a> {
     Int(i64),
     Bytes(&'a [u8]),
 }
 
-impl Element<'_> {
-    /// Its text, written into `scratch` if it is an integer.
-    pub fn text<'s>(&'s self, scratch: &'s mut Vec<u8>) -> &'s [u8] {
-        match self {
-            Element::Bytes(bytes) => bytes,
-            Element::Int(n) => {
-                scratch.clear();
-                base::number::write_i64(scratch, *n);
-                scratch
-            }
-        }
-    }
-}
-
 /// The elements of a ziplist, in their order. The last one may be an error, after which there are
 /// no more.
-pub struct Ziplist<'a> {
+pub(crate) struct Ziplist<'a> {
     bytes: &'a [u8],
     entries: Reader<'a>,
     tail: usize,
@@ -62,7 +48,7 @@ pub struct Ziplist<'a> {
 }
 
 impl<'a> Ziplist<'a> {
-    pub fn new(bytes: &'a [u8]) -> Result<Ziplist<'a>> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Ziplist<'a>> {
         let mut entries = Reader::new(bytes);
         let claimed_bytes = u32::from_le_bytes(entries.array()?) as usize;
         let tail = u32::from_le_bytes(entries.array()?) as usize;

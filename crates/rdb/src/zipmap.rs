@@ -17,7 +17,7 @@ const END: u8 = 255;
 
 /// The fields and values of a zipmap, in their order. The last one may be an error, after which
 /// there are no more.
-pub struct Zipmap<'a> {
+pub(crate) struct Zipmap<'a> {
     rest: &'a [u8],
     claimed: u8,
     seen: usize,
@@ -26,7 +26,7 @@ pub struct Zipmap<'a> {
 
 impl<'a> Zipmap<'a> {
     /// The view of `bytes`, of which nothing is believed yet.
-    pub fn new(bytes: &'a [u8]) -> Result<Zipmap<'a>> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Zipmap<'a>> {
         let (&claimed, rest) = bytes.split_first().ok_or(Bad::Truncated)?;
         Ok(Zipmap { rest, claimed, seen: 0, is_over: false })
     }

@@ -64,6 +64,20 @@ impl Usage {
         }
     }
 
+    /// The bits of a key that was used `idle_s` seconds ago, for RESTORE. A time before the clock
+    /// began is half a turn of the clock ago.
+    pub fn idle_for(&self, idle_s: u64) -> u32 {
+        match u64::from(self.lru_now()).checked_sub(idle_s) {
+            Some(then) => then as u32,
+            None => (self.lru_now() + LRU_CLOCK_MAX / 2) % LRU_CLOCK_MAX,
+        }
+    }
+
+    /// The bits of a key with this counter, for RESTORE.
+    pub fn with_frequency(&self, counter: u8) -> u32 {
+        (self.minutes_now() << 8) | u32::from(counter)
+    }
+
     /// OBJECT FREQ: the counter, decayed by the minutes since it was last touched.
     pub fn frequency(&self, bits: u32) -> u32 {
         let UsageClock::Lfu { decay_minutes, .. } = self.clock else { return 0 };
@@ -94,6 +108,13 @@ mod tests {
         let at = |s: i64| Usage::new(UsageClock::Lru, s * 1000);
         assert_eq!(at(100).idle_ms(40), 60_000);
         assert_eq!(at((1 << 24) + 5).idle_ms(LRU_CLOCK_MAX - 5), 10_000);
+    }
+
+    #[test]
+    fn what_was_idle_elsewhere_is_idle_here() {
+        let now = Usage::new(UsageClock::Lru, 100_000);
+        assert_eq!(now.idle_ms(now.idle_for(40)), 40_000);
+        assert_eq!(now.idle_for(101), 100 + LRU_CLOCK_MAX / 2);
     }
 
     #[test]

@@ -205,6 +205,11 @@ impl Collection {
         each!(self, value => value.view().bytes(samples))
     }
 
+    /// Panics if an invariant is broken. For tests.
+    pub fn check(&self) {
+        each!(self, value => value.check());
+    }
+
     pub(crate) fn from_inline(value_type: Type, form: Form, bytes: Vec<u8>) -> Collection {
         match value_type {
             Type::List => List::from_inline(form, bytes).wrap(),
@@ -285,5 +290,14 @@ pub enum OwnedValue {
 impl OwnedValue {
     pub fn of(collection: impl CollectionType) -> OwnedValue {
         OwnedValue::Collection(Box::new(collection.wrap()))
+    }
+
+    pub fn view(&self) -> ValueRef<'_> {
+        match self {
+            OwnedValue::Int(n) => ValueRef::String(StrRef::Int(*n)),
+            OwnedValue::Bytes(text, _) => ValueRef::String(StrRef::Bytes(text)),
+            OwnedValue::Big(text) => ValueRef::String(StrRef::Bytes(text.bytes())),
+            OwnedValue::Collection(collection) => collection.view(),
+        }
     }
 }

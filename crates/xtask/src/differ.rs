@@ -22,7 +22,7 @@
 
 mod compare;
 mod exchange;
-mod link;
+pub(crate) mod link;
 mod pair;
 mod plan;
 mod shrink;

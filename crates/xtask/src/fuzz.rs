@@ -48,6 +48,16 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        // A golden payload, limits and version, and edits of four bytes each.
+        name: "restore",
+        attack: rdb::fuzz::fuzz_restore,
+        seeds: &[
+            b"\x05\x00\x00\x03\x00\x00\x07",
+            b"\x30\x00\x13\x20\x00\x01\x02\x08\x00\x02\x00",
+            b"\x60\x00\x07\x10\x00\x04\xff\x30\x00\x05\x00\x31\x00\x00\x80",
+        ],
+    },
+    Target {
         name: "request",
         attack: resp::request::fuzz_request,
         seeds: &[

@@ -7,6 +7,7 @@
 //! | `clients` | do the client libraries people use work with us? |
 //! | `bench`   | what does a command cost in CPU, a key in memory, beside a peer? |
 //! | `differ`  | do random commands get the replies of a real Redis or Valkey? |
+//! | `golden`  | what do real servers write into DUMP? (makes test data) |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
 //! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
 //! | `loom`    | do lock, gate and journal hold in every interleaving? |
@@ -23,6 +24,7 @@ mod conform;
 mod differ;
 mod docs;
 mod fuzz;
+mod golden;
 mod loom;
 mod soak;
 mod tidy;
@@ -53,6 +55,8 @@ enum Chore {
     Docs(docs::Args),
     /// Send random commands to our server and to a real one, and compare.
     Differ(differ::Args),
+    /// Write the payloads of a real server's DUMP into the test data.
+    Golden(golden::Args),
     /// Attack a parser or structure with random and mutated bytes.
     Fuzz(fuzz::Args),
     /// Run random commands on many workers and compare with a replica.
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Docs(args) => docs::run(&args),
         Chore::Differ(args) => differ::run(&args),
+        Chore::Golden(args) => golden::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::Loom => loom::run(),

@@ -65,8 +65,9 @@ fn setbit(cx: &mut Cx<'_>) -> CmdResult {
         None => (0, false),
     };
     let needed = bytes_for(offset, 1);
+    // Even if the bit stays as it was the string counts as modified: `raw` from now on.
+    let string = cx.db.resize_string(key, len.max(needed));
     if len < needed || before != on {
-        let string = cx.db.resize_string(key, len.max(needed));
         bits::set(string, offset, on);
         cx.db.changed(key, Class::String, "setbit", 1);
     }

@@ -30,7 +30,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         &["strict", "relaxed"],
         "strict",
         "Whether to refuse snapshots of an unknown version, or to try.",
-    ),
+    )
+    .now(),
     int(
         "rdb-version",
         0,
@@ -38,7 +39,8 @@ pub(super) const OPTIONS: &[Opt] = &[
         "0",
         "Version of snapshots to write; 0 is the lowest that can hold the data, so that other \
          servers can read them.",
-    ),
+    )
+    .now(),
     choice(
         "sanitize-dump-payload",
         &["no", "yes", "clients"],

@@ -297,6 +297,28 @@ fn shrink(bytes: &mut Vec<u8>) {
     }
 }
 
+impl Set {
+    /// Panics if an invariant is broken. For tests.
+    pub fn check(&self) {
+        let is_canonical = |member: Value<'_>| match member {
+            Value::Int(_) => true,
+            Value::Bytes(text) => matches!(Value::of(text), Value::Bytes(_)),
+        };
+        match &self.0 {
+            Inner::Intset(bytes) => Intset::new(bytes).check(),
+            Inner::Listpack(bytes) => {
+                let pack = Listpack::new(bytes);
+                pack.check();
+                assert!(pack.iter().all(is_canonical), "(2) integers lie as integers");
+                let mut members: Vec<_> = pack.iter().map(Value::to_vec).collect();
+                members.sort_unstable();
+                assert!(members.windows(2).all(|two| two[0] != two[1]), "(1) members differ");
+            }
+            Inner::Table(table) => table.check(),
+        }
+    }
+}
+
 impl CollectionType for Set {
     const TYPE: Type = Type::Set;
     type Ref<'a> = SetRef<'a>;

@@ -323,6 +323,24 @@ impl View for SortedSetRef<'_> {
     }
 }
 
+impl SortedSet {
+    /// Panics if an invariant is broken. For tests.
+    pub fn check(&self) {
+        let pack = match self {
+            SortedSet::Skiplist(set) => return set.check(),
+            SortedSet::Listpack(pack) => Listpack::new(pack),
+        };
+        pack.check();
+        assert!(pack.len().is_multiple_of(2), "each member has a score");
+        let pairs: Vec<_> = self.view().iter().map(|p| (p.score(), p.member.to_vec())).collect();
+        assert!(pairs.iter().all(|(score, _)| !score.is_nan()), "(1) no score is NaN");
+        assert!(pairs.windows(2).all(|two| two[0] < two[1]), "elements are in order");
+        let mut members: Vec<_> = pairs.iter().map(|(_, member)| member).collect();
+        members.sort_unstable();
+        assert!(members.windows(2).all(|two| two[0] != two[1]), "members differ");
+    }
+}
+
 impl CollectionType for SortedSet {
     const TYPE: Type = Type::SortedSet;
     type Ref<'a> = SortedSetRef<'a>;

@@ -1,4 +1,5 @@
 //! Tests of the whole engine, in process.
 
+mod golden;
 mod grammar;
 mod soak;

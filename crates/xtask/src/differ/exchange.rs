@@ -8,7 +8,7 @@ use anyhow::Result;
 use resp::value::Value;
 
 use super::link::Link;
-use super::pair::Pair;
+use super::pair::{Pair, printed};
 use super::words::all_keys;
 
 const RESTORED: &str = "restored";
@@ -17,6 +17,9 @@ const RESTORED: &str = "restored";
 pub(crate) fn exchange(pair: &mut Pair) -> Result<(usize, Vec<String>)> {
     let (mut count, mut wrong) = (0, Vec::new());
     for key in all_keys() {
+        // A digest covers the key's expiry, which a payload does not carry.
+        pair.our_link().ask(&["PERSIST", &key])?;
+        pair.peer_link().ask(&["PERSIST", &key])?;
         let ours = pair.our_link().ask(&["DUMP", &key])?;
         let theirs = pair.peer_link().ask(&["DUMP", &key])?;
         if let Value::Bulk(payload) = &ours {
@@ -36,21 +39,38 @@ fn arrives(way: &str, link: &mut Link, key: &str, payload: &[u8]) -> Result<Opti
     let restored =
         link.ask(&[b"RESTORE".as_slice(), RESTORED.as_bytes(), b"0", payload, b"REPLACE"])?;
     if restored != Value::Simple(b"OK".to_vec()) {
-        return Ok(Some(format!("RESTORE of {way}: {restored:?} for {}", hex(payload))));
+        let restored = printed(&restored);
+        return Ok(Some(format!("RESTORE of {way}: {restored} for {key} {}", hex(payload))));
     }
     for question in [&["OBJECT", "ENCODING"][..], &["DEBUG", "DIGEST-VALUE"], &["TYPE"]] {
         let before = link.ask(&[question, &[key]].concat())?;
         let after = link.ask(&[question, &[RESTORED]].concat())?;
-        if before != after {
+        if before != after && !is_excused(&before, &after) {
             let name = question.join(" ");
+            let (before, after) = (printed(&before), printed(&after));
             return Ok(Some(format!(
-                "{name} of {way}: {after:?} for {before:?}, {key} {}",
+                "{name} of {way}: {after} for {before}, {key} {}",
                 hex(payload)
             )));
         }
     }
     link.ask(&["DEL", RESTORED])?;
     Ok(None)
+}
+
+/// Whether an encoding may become another on its way.
+fn is_excused(before: &Value, after: &Value) -> bool {
+    match (before.text().as_deref(), after.text().as_deref()) {
+        // Restored, a short string was never modified, and an integer was not made from a float.
+        (Some("raw"), Some("embstr" | "int")) | (Some("embstr"), Some("int")) => true,
+        // A set in a listpack travels member by member; when it comes so, Redis asks the limit of
+        // intsets first.
+        (Some("listpack"), Some("hashtable")) => true,
+        // A large form stays when elements go; what arrives is as small as it can be.
+        (Some("hashtable"), Some("listpack" | "intset" | "listpackex")) => true,
+        (Some("skiplist" | "quicklist"), Some("listpack")) => true,
+        _ => false,
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -141,7 +141,7 @@ impl Difference {
         match self {
             Difference::Reply { index, ours, theirs } => {
                 let call = shown(&calls[*index]);
-                format!("> {call}\n  ours: {}\n  peer: {}", reply(ours), reply(theirs))
+                format!("> {call}\n  ours: {}\n  peer: {}", printed(ours), printed(theirs))
             }
             Difference::Death { what, .. } => format!("  {what}"),
         }
@@ -149,17 +149,22 @@ impl Difference {
 }
 
 /// A reply as ochre-cli prints it, its beginning.
-fn reply(value: &Value) -> String {
+pub(crate) fn printed(value: &Value) -> String {
     const SHOWN_CHARS: usize = 600;
-    let printed = cli::format::print(value, cli::format::Style::Standard);
-    let printed = String::from_utf8_lossy(&printed).trim_end().replace('\n', "\n        ");
-    printed.chars().take(SHOWN_CHARS).collect()
+    let text = cli::format::print(value, cli::format::Style::Standard);
+    let text = String::from_utf8_lossy(&text).trim_end().replace('\n', "\n        ");
+    text.chars().take(SHOWN_CHARS).collect()
 }
 
 /// What kind of reply it is; of an error, its text.
 fn gist(value: &Value) -> String {
     match value {
-        Value::Error(text) => format!("-{}", String::from_utf8_lossy(text)),
+        Value::Error(text) => {
+            // What stands in quotes is what was sent.
+            let text = String::from_utf8_lossy(text);
+            let parts = text.split('\'').step_by(2);
+            format!("-{}", parts.collect::<Vec<_>>().join("'…'"))
+        }
         Value::Null => "null".to_owned(),
         Value::Integer(_) => "integer".to_owned(),
         Value::Array(_) | Value::Set(_) | Value::Map(_) => "list".to_owned(),

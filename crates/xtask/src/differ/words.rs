@@ -18,7 +18,9 @@ use super::link::Call;
 use super::plan::{Plan, Planned};
 
 const KEYS_OF_TYPE: u64 = 4;
-/// The letters keys begin with.
+/// Sorted sets whose members share a score: only of those is a range of names defined.
+const EQUAL_SCORES: &str = "e";
+/// The letters other keys begin with.
 const TYPES: &[&str] = &["s", "n", "l", "t", "z", "h", "x", "g", "p"];
 
 /// Words that are wrong, or right only somewhere.
@@ -44,13 +46,15 @@ const EDGES: &[&str] = &[
     "a",
     "-",
     "+",
-    "*",
     "NX",
 ];
 
 /// Every name a key can have.
 pub(crate) fn all_keys() -> impl Iterator<Item = String> {
-    TYPES.iter().flat_map(|letter| (0..KEYS_OF_TYPE).map(move |n| format!("{letter}{n}")))
+    TYPES
+        .iter()
+        .chain(&[EQUAL_SCORES])
+        .flat_map(|letter| (0..KEYS_OF_TYPE).map(move |n| format!("{letter}{n}")))
 }
 
 /// Makes the calls of one round.
@@ -109,6 +113,8 @@ impl<'p> Words<'p> {
             &self.plan.commands[lottery[self.random.below(lottery.len() as u64) as usize]];
         self.range = match self.planned.name() {
             name if name.contains("lex") => Range::Lex,
+            // Fills those of which names are asked.
+            "zadd" if self.below(4) == 0 => Range::Lex,
             name if name.contains("byscore") || name == "zcount" => Range::Score,
             _ => [Range::Index, Range::Index, Range::Score, Range::Lex][self.below(4) as usize],
         };
@@ -156,7 +162,15 @@ impl<'p> Words<'p> {
             Group::HyperLogLog => &["p"],
             _ => TYPES,
         };
-        let letter = if self.below(40) == 0 { self.pick(TYPES) } else { self.pick(letters) };
+        if self.planned.group == Group::SortedSet && self.range == Range::Lex {
+            return format!("{EQUAL_SCORES}{}", self.below(KEYS_OF_TYPE));
+        }
+        let is_stray = self.below(40) == 0;
+        let letter = match self.pick(if is_stray { TYPES } else { letters }) {
+            // What a spoilt HyperLogLog counts is nobody's promise.
+            "p" if matches!(self.planned.group, Group::String | Group::Bitmap) => "s",
+            letter => letter,
+        };
         format!("{letter}{}", self.below(KEYS_OF_TYPE))
     }
 
@@ -190,6 +204,9 @@ impl<'p> Words<'p> {
     }
 
     fn score(&mut self) -> String {
+        if self.planned.name() == "zadd" && self.range == Range::Lex {
+            return "0".to_owned();
+        }
         match self.below(16) {
             0..10 => self.integer(-3, 20),
             10..13 => format!("{}.{}", self.below(20), self.pick(&[5, 25, 1, 333])),
@@ -284,6 +301,7 @@ impl<'p> Words<'p> {
             "min" => self.range_end("-", "+"),
             "max" => self.range_end("+", "-"),
             "start" | "stop" | "end" => self.range_end("-", "+"),
+            "type" => self.pick(&["string", "list", "set", "zset", "hash", "stream"]).to_owned(),
             "cursor" => "0".to_owned(),
             "encoding" => {
                 self.pick(&["u8", "i8", "u1", "i5", "u16", "i32", "u63", "i64", "u64"]).to_owned()
@@ -304,7 +322,8 @@ impl<'p> Words<'p> {
             ("spop", "count") => "1000000".to_owned(),
             ("scan" | "hscan" | "sscan" | "zscan", "count") => "1000000".to_owned(),
             (_, "seconds" | "milliseconds") => {
-                let far = self.below(9) * 1_000_000 + 2_000_000_000;
+                // Hardly ever twice the same: GT and LT would depend on the millisecond.
+                let far = self.below(1_000_000) * 1000 + 2_000_000_000;
                 if self.below(8) == 0 { self.integer(-2, 0) } else { far.to_string() }
             }
             (_, "bit") => self.integer(0, 1),
@@ -354,7 +373,12 @@ impl Choices for Words<'_> {
     }
 
     fn allows(&self, arg: &Arg) -> bool {
-        self.planned.allows(arg)
+        let suits = match arg.token {
+            Some("BYLEX") => self.range == Range::Lex,
+            Some("BYSCORE") => self.range == Range::Score,
+            _ => true,
+        };
+        suits && self.planned.allows(arg)
     }
 
     fn includes(&mut self, arg: &Arg) -> bool {

@@ -1,0 +1,3 @@
+//! Payloads of real servers, whole and spoilt, under an eye on memory.
+
+mod mutations;
