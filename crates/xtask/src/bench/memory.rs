@@ -54,6 +54,19 @@ const DATA_SETS: &[DataSet] = &[
         is_one_key: true,
         budget: 26.0,
     },
+    DataSet { name: "zset-of-10", request: zset_of_10, payload: 1..=21, budget: 45.0, ..KEY },
+    DataSet {
+        name: "zset-member",
+        // Eight digits: as long as the double that a score is.
+        request: |n| {
+            let score = 10_000_000 + Random::from_seed(n as u64).below(90_000_000);
+            let score = score.to_string().into_bytes();
+            vec![b"ZADD".to_vec(), b"zset".to_vec(), score, text(n, 1, LENGTH)]
+        },
+        payload: 2..=3,
+        is_one_key: true,
+        budget: 30.0,
+    },
     DataSet {
         name: "list-item",
         request: |n| vec![b"RPUSH".to_vec(), b"list".to_vec(), text(n, 1, LENGTH)],
@@ -83,6 +96,16 @@ fn hash(n: usize) -> Vec<Vec<u8>> {
     let mut request = vec![b"HSET".to_vec(), text(n, 1, LENGTH)];
     for (i, name) in NAMES.iter().enumerate() {
         request.extend([name.as_bytes().to_vec(), text(n, 2 + i as u64, 8)]);
+    }
+    request
+}
+
+/// Ten members of eight letters, with scores of two to three digits.
+fn zset_of_10(n: usize) -> Vec<Vec<u8>> {
+    let mut request = vec![b"ZADD".to_vec(), text(n, 1, LENGTH)];
+    for i in 0..10 {
+        let score = 10 + Random::from_seed((n * 10 + i) as u64).below(990);
+        request.extend([score.to_string().into_bytes(), text(n * 10 + i, 3, 8)]);
     }
     request
 }

@@ -38,10 +38,14 @@ pub(crate) enum Keys {
     Hashes,
     /// A list of a hundred thousand different numbers in no order.
     Numbers,
+    /// One sorted set of a million members, their scores in no order.
+    Scores,
+    /// Two sorted sets of a hundred thousand members, a third of which they share.
+    TwoSortedSets,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 8] = [
+    pub(crate) const ALL: [Keys; 10] = [
         Keys::Small,
         Keys::Large,
         Keys::Counters,
@@ -50,15 +54,17 @@ impl Keys {
         Keys::Lists,
         Keys::Hashes,
         Keys::Numbers,
+        Keys::Scores,
+        Keys::TwoSortedSets,
     ];
 
     /// Requests that store them.
     pub(crate) fn count(self) -> usize {
         match self {
-            Keys::Small | Keys::Members => 1_000_000,
+            Keys::Small | Keys::Members | Keys::Scores => 1_000_000,
             Keys::Large => 32_000,
             Keys::Counters | Keys::Hashes | Keys::Numbers => 100_000,
-            Keys::TwoSets => 200_000,
+            Keys::TwoSets | Keys::TwoSortedSets => 200_000,
             Keys::Lists => 200_000,
         }
     }
@@ -89,8 +95,21 @@ impl Keys {
                 let (set, step) = if n.is_multiple_of(2) { ("set:a", 2) } else { ("set:b", 3) };
                 words(&["SADD", set, &format!("mem:{:012}", n / 2 * step)])
             }
+            Keys::Scores => {
+                words(&["ZADD", "zset", &score_of(n).to_string(), &format!("mem:{n:012}")])
+            }
+            Keys::TwoSortedSets => {
+                let (set, step) = if n.is_multiple_of(2) { ("zset:a", 2) } else { ("zset:b", 3) };
+                let member = format!("mem:{:012}", n / 2 * step);
+                words(&["ZADD", set, &score_of(n).to_string(), &member])
+            }
         }
     }
+}
+
+/// A number below a million that looks random, another for each `n` below a million.
+fn score_of(n: usize) -> usize {
+    n * 381_966_011 % 1_000_000
 }
 
 /// A field of the `n`th hash and its value of eight bytes.
@@ -242,6 +261,49 @@ const WORKLOADS: &[Workload] = &[
         ..BASE
     },
     Workload { name: "HGET@16", command: &["HGET", HASH, "field5"], keys: Keys::Hashes, ..BASE },
+    Workload {
+        name: "ZADD@16",
+        command: &["ZADD", "zset", "__rand_int__", "mem:__rand_int__"],
+        keys: Keys::Scores,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "ZINCRBY@16",
+        command: &["ZINCRBY", "zset", "1", "mem:__rand_int__"],
+        keys: Keys::Scores,
+        ..BASE
+    },
+    Workload {
+        name: "ZRANK@16",
+        command: &["ZRANK", "zset", "mem:__rand_int__"],
+        keys: Keys::Scores,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "ZSCORE@16",
+        command: &["ZSCORE", "zset", "mem:__rand_int__"],
+        keys: Keys::Scores,
+        ..BASE
+    },
+    Workload {
+        name: "ZRANGE100@4",
+        command: &["ZRANGE", "zset", "0", "99"],
+        depth: 4,
+        keys: Keys::Scores,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "ZUNIONSTORE100k@1",
+        command: &["ZUNIONSTORE", "zset:c", "2", "zset:a", "zset:b"],
+        depth: 1,
+        clients: 4,
+        keys: Keys::TwoSortedSets,
+        budget: Some(0.80),
+        ..BASE
+    },
 ];
 
 /// Those named, in the table's order; all if none is named.
