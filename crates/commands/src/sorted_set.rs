@@ -68,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
     combine::ZUNIONSTORE,
 ];
 
+#[inline]
 pub(crate) fn reply_member(reply: &mut Reply<'_>, member: Value<'_>) {
     match member {
         Value::Bytes(bytes) => reply.bulk(bytes),
@@ -102,6 +103,10 @@ impl Shape {
     /// All of `len` elements.
     fn reply<'p>(self, reply: &mut Reply<'_>, len: usize, pairs: impl Iterator<Item = Pair<'p>>) {
         self.begin(reply, len);
-        pairs.for_each(|pair| self.add(reply, &pair));
+        if self.with_scores {
+            pairs.for_each(|pair| self.add(reply, &pair));
+        } else {
+            pairs.for_each(|pair| reply_member(reply, pair.member));
+        }
     }
 }

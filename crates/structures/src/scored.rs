@@ -308,6 +308,11 @@ impl<'a> Iterator for Range<'a> {
     fn next(&mut self) -> Option<Element<'a, Scored>> {
         self.places.next().map(|place| place.element())
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        self.places.fold(init, |all, place| f(all, place.element()))
+    }
 }
 
 impl DoubleEndedIterator for Range<'_> {

@@ -141,6 +141,17 @@ impl<'a> Iterator for Pairs<'a> {
             Walk::Set(range) => range.next().map(Pair::of_element),
         }
     }
+
+    /// Which form it is, is asked once.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        match self.0 {
+            Walk::Pack(pairs) => {
+                pairs.fold(init, |all, (member, score)| f(all, Pair::packed(member, score)))
+            }
+            Walk::Set(range) => range.fold(init, |all, element| f(all, Pair::of_element(element))),
+        }
+    }
 }
 
 impl DoubleEndedIterator for Pairs<'_> {
