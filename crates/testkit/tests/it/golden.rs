@@ -76,15 +76,23 @@ fn payloads_of_real_servers_restore_to_what_their_commands_make() {
             };
             let restore = [b"RESTORE".as_slice(), b"k", b"0", &again, b"REPLACE"];
             assert_eq!(ask(&mut server, &mut ann, &restore), Value::Simple(b"OK".to_vec()));
-            let encodings = ["r", "k"].map(|key| portrait(&mut server, &mut ann, key));
-            assert_eq!(encodings[0], encodings[1], "{file} {name}, dumped again");
+            let [mut restored, mut again] =
+                ["r", "k"].map(|key| portrait(&mut server, &mut ann, key));
+            if name == NO_LONGER_EXPIRING {
+                restored.remove(2);
+                again.remove(2);
+            }
+            assert_eq!(restored, again, "{file} {name}, dumped again");
         }
     }
 }
 
+/// A hash that is a `listpackex` though no field expires is written as one that never had any, which
+/// older servers can read.
+const NO_LONGER_EXPIRING: &str = "hash-no-longer-expiring";
+
 /// Cases whose encoding is another after RESTORE than after the commands.
 fn is_restored_otherwise(file: &str, name: &str) -> bool {
-    // A string that was changed in place is raw; one that no longer has an expiring field may
-    // arrive from Valkey as if it never had one.
-    name == "string-bits" || (file.starts_with("valkey") && name == "hash-no-longer-expiring")
+    // A string that was changed in place is raw.
+    name == "string-bits" || (file.starts_with("valkey") && name == NO_LONGER_EXPIRING)
 }
