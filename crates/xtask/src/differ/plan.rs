@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, ensure};
-use command::declare::{Arg, Flag, Group};
+use command::declare::{Arg, Flag, Group, Kind};
 use command::table::{CommandTable, Entry};
 use engine::Handler;
 use resp::value::Value;
@@ -76,7 +76,11 @@ impl Planned {
 
     /// Whether an optional argument or a choice may be used.
     pub(crate) fn allows(&self, arg: &Arg) -> bool {
-        let Some(token) = arg.token else { return true };
+        let Some(token) = arg.token else {
+            // A block of words is known by those it cannot be without.
+            let Kind::Block(parts) = arg.kind else { return true };
+            return parts.iter().all(|part| part.optional || self.allows(part));
+        };
         let is_left_out = OPTIONS_LEFT_OUT
             .iter()
             .any(|(name, word, _)| (*name == "*" || *name == self.name()) && *word == token);
