@@ -30,6 +30,7 @@ mod settings;
 mod tests;
 mod trim;
 
+use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
 use resp::{Args, Reply};
 use smallvec::SmallVec;
@@ -98,6 +99,12 @@ fn check_type(cx: &mut Cx<'_>, key: Key<'_>) -> CmdResult {
         Some(record) if record.value_type() != Type::Stream => Err(CmdError::WRONG_TYPE),
         _ => Ok(()),
     }
+}
+
+/// Notes a change of what a stream knows of its groups: no news to those who watch the key.
+fn note(cx: &mut Cx<'_>, key: Key<'_>, event: &str, dirty: u64) {
+    cx.db.effects.dirty += dirty;
+    cx.db.tell(Class::Stream, event, key);
 }
 
 /// The value of COUNT: below zero is zero.

@@ -30,7 +30,7 @@
 //!
 //! A key that expires unseen makes nobody ready.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -57,6 +57,7 @@ pub(crate) struct Wait {
     deadline_ms: Option<i64>,
     /// What shall run again, if it is not the request as it came.
     args: Option<ArgBuf>,
+    minds_absence: bool,
 }
 
 /// One client's wait.
@@ -69,6 +70,7 @@ pub struct Blocked {
     args: ArgBuf,
     keys: Vec<Box<[u8]>>,
     is_stray: bool,
+    minds_absence: bool,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -143,6 +145,15 @@ impl Waits {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Keys of which somebody wants to hear that they are gone.
+    pub fn keys_on_nokey(&self) -> usize {
+        let waits = self.by_id();
+        let minding = waits.values().filter(|blocked| blocked.minds_absence);
+        let keys: HashSet<_> =
+            minding.flat_map(|wait| wait.keys.iter().map(|key| (wait.db, key.clone()))).collect();
+        keys.len()
     }
 
     /// Replies for clients of this worker.
@@ -223,9 +234,17 @@ impl Cx<'_> {
         args: Option<ArgBuf>,
     ) -> bool {
         if self.may_block {
-            self.wait = Some(Wait { keys, deadline_ms, args });
+            self.wait = Some(Wait { keys, deadline_ms, args, minds_absence: false });
         }
         self.may_block
+    }
+
+    /// After [`Cx::block`]: the command fails when one of its keys is gone. All run again then;
+    /// this is for INFO to tell.
+    pub fn minds_absence(&mut self) {
+        if let Some(wait) = &mut self.wait {
+            wait.minds_absence = true;
+        }
     }
 }
 
@@ -259,6 +278,7 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait) {
         args: wait.args.unwrap_or_else(|| ArgBuf::from(cx.args)),
         keys,
         is_stray,
+        minds_absence: wait.minds_absence,
         db: cx.db.index,
         protocol: cx.client.protocol,
         no_touch: cx.client.no_touch,

@@ -510,6 +510,12 @@ impl<'a> Db<'a> {
         self.touched(key);
     }
 
+    /// Tells those who listen of an event that is no news to those who watch the key or wait for
+    /// it, such as a change of a stream's groups.
+    pub fn tell(&mut self, class: Class, event: &str, key: Key<'_>) {
+        self.engine.notify(self.index, class, event, key.bytes);
+    }
+
     /// Tells those who watch a key, and those who wait for it, that it has changed.
     #[inline]
     fn touched(&mut self, key: Key<'_>) {

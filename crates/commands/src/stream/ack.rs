@@ -195,7 +195,10 @@ fn xnack(cx: &mut Cx<'_>) -> CmdResult {
         ids.iter().filter(released).count()
     })?;
     let released = edited.map_or(0, |edited| edited.result);
-    cx.db.effects.dirty += released as u64;
+    if released > 0 {
+        // Whoever waits with CLAIM may have it now.
+        cx.db.changed_silently(key, released as u64);
+    }
     cx.reply.integer(released as i64);
     Ok(())
 }

@@ -218,7 +218,9 @@ fn repeat(cx: &mut Cx<'_>, args: &AddArgs<'_>, id: StreamId, made: Option<&Made>
     }
     let id = id.to_text();
     let mut words: Vec<&[u8]> = cx.args.iter().collect();
-    words[args.id_at] = &id;
+    if is_open {
+        words[args.id_at] = &id;
+    }
     if let (Some(cut), Some(made)) = (cut, made) {
         cut.rewrite(&mut words, made);
     }

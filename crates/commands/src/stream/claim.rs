@@ -7,7 +7,6 @@
 use command::declare::Flag::{self, Fast, Write};
 use command::declare::KeyFlag::{Delete, RW, Update};
 use command::declare::{Group, flag, integer, key, many, opt, text, token, unix_time};
-use engine::db::Class;
 use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use resp::Reply;
 use store::Key;
@@ -15,7 +14,7 @@ use store::value::Stream;
 use store::value::stream::{ConsumerNumber, Deliveries, Group as ConsumerGroup, Log, StreamId};
 
 use super::repeat::{Repeat, Source, repeat_all};
-use super::{Ids, id, interval_start, write_entry, write_id};
+use super::{Ids, id, interval_start, note, write_entry, write_id};
 
 const FLAGS: &[Flag] = &[Write, Fast];
 
@@ -127,7 +126,7 @@ impl Claims {
         progress: (StreamId, Option<u64>),
     ) {
         if self.created {
-            cx.db.changed(key, Class::Stream, "xgroup-createconsumer", 1);
+            note(cx, key, "xgroup-createconsumer", 1);
             let is_told = |repeat: &Repeat| matches!(repeat, Repeat::Claim { consumer: to, .. } if to == consumer);
             if !self.repeats.iter().any(is_told) {
                 self.repeats.insert(0, Repeat::Consumer(consumer.to_vec()));

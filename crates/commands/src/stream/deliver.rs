@@ -6,7 +6,6 @@
 use command::declare::Flag::{Blocking, Write};
 use command::declare::KeyFlag::{Access, RO};
 use command::declare::{Begin, Find, Group, KeySpec, block, flag, integer, opt, text, token};
-use engine::db::Class;
 use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use resp::Reply;
 use store::Key;
@@ -17,7 +16,7 @@ use store::value::stream::{
 
 use super::read::{BLOCK, Budget, COUNT, MAXCOUNT, MAXSIZE, ReadArgs, STREAMS, StreamsReply};
 use super::repeat::{Repeat, Source, repeat_all};
-use super::{id, write_fields, write_id};
+use super::{id, note, write_fields, write_id};
 
 pub(super) const XREADGROUP: Command = Command {
     name: "XREADGROUP",
@@ -124,7 +123,7 @@ fn xreadgroup(cx: &mut Cx<'_>) -> CmdResult {
         })?;
         let (done, progress) = edited.expect("it was found above").result;
         if done.created {
-            cx.db.changed(key, Class::Stream, "xgroup-createconsumer", 1);
+            note(cx, key, "xgroup-createconsumer", 1);
         }
         if done.delivered {
             cx.db.effects.dirty += 1;
@@ -133,6 +132,7 @@ fn xreadgroup(cx: &mut Cx<'_>) -> CmdResult {
     }
     if !streams.end(&mut cx.reply) {
         args.wait_or_null(cx, None);
+        cx.minds_absence();
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use store::value::Stream;
 use store::value::stream::StreamId;
 
-use super::{check_type, id};
+use super::{check_type, id, note};
 use crate::container::{container, help};
 
 pub(super) const XGROUP: Command = Command {
@@ -209,10 +209,12 @@ fn create(cx: &mut Cx<'_>) -> CmdResult {
         let read = options.entries_read.map(|read| read.min(stream.log.entries_added()));
         stream.create_group(name, target.in_stream(stream), read).is_some()
     })?;
-    if !edited.is_some_and(|edited| edited.result) {
-        return Err(CmdError::BUSY_GROUP);
+    let edited = edited.filter(|edited| edited.result).ok_or(CmdError::BUSY_GROUP)?;
+    if edited.created {
+        cx.db.changed(key, Class::Stream, "xgroup-create", 1);
+    } else {
+        note(cx, key, "xgroup-create", 1);
     }
-    cx.db.changed(key, Class::Stream, "xgroup-create", 1);
     cx.reply.ok();
     Ok(())
 }
@@ -249,7 +251,7 @@ fn set_id(cx: &mut Cx<'_>) -> CmdResult {
         };
         Ok(())
     })?;
-    cx.db.changed(cx.key(2), Class::Stream, "xgroup-setid", 1);
+    note(cx, cx.key(2), "xgroup-setid", 1);
     cx.reply.ok();
     Ok(())
 }
@@ -258,6 +260,7 @@ fn destroy(cx: &mut Cx<'_>) -> CmdResult {
     let name = cx.arg(3);
     let destroyed = change(cx, |stream| Ok(stream.destroy_group(name)))?;
     if destroyed {
+        // Whoever waits to read in this group must hear of it.
         cx.db.changed(cx.key(2), Class::Stream, "xgroup-destroy", 1);
     }
     cx.reply.integer(destroyed.into());
@@ -272,7 +275,7 @@ fn create_consumer(cx: &mut Cx<'_>) -> CmdResult {
         Ok(group.consumers.create(consumer, now_ms).is_some())
     })?;
     if created {
-        cx.db.changed(cx.key(2), Class::Stream, "xgroup-createconsumer", 1);
+        note(cx, cx.key(2), "xgroup-createconsumer", 1);
     }
     cx.reply.integer(created.into());
     Ok(())
@@ -285,7 +288,7 @@ fn delete_consumer(cx: &mut Cx<'_>) -> CmdResult {
         Ok(stream.group_mut(name).ok_or_else(missing)?.remove_consumer(consumer))
     })?;
     if pending.is_some() {
-        cx.db.changed(cx.key(2), Class::Stream, "xgroup-delconsumer", 1);
+        note(cx, cx.key(2), "xgroup-delconsumer", 1);
     }
     cx.reply.integer(pending.unwrap_or(0) as i64);
     Ok(())

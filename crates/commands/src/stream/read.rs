@@ -138,11 +138,16 @@ impl<'a> ReadArgs<'a> {
     }
 
     /// Lets the client wait for something to read, if it wants to; else the reply is null. `seen`
-    /// are the IDs behind which it wants to read, if they are not what it said.
+    /// are the IDs behind which it wants to read, for those that it did not say: `$`.
     pub(super) fn wait_or_null(&self, cx: &mut Cx<'_>, seen: Option<&[StreamId]>) {
         let request = seen.map(|seen| {
             let mut request: ArgBuf = cx.args.iter().take(self.id_at(0)).collect();
-            seen.iter().for_each(|id| request.push(id.to_string().as_bytes()));
+            for (n, id) in seen.iter().enumerate() {
+                match cx.arg(self.id_at(n)) {
+                    b"$" => request.push(&id.to_text()),
+                    said => request.push(said),
+                }
+            }
             request
         });
         let keys = self.keys_at..self.id_at(0);
@@ -239,7 +244,7 @@ fn xread(cx: &mut Cx<'_>) -> CmdResult {
     for n in 0..args.streams {
         let (key, text) = (cx.key(args.keys_at + n), cx.arg(args.id_at(n)));
         if !cx.considers(key.bytes) {
-            seen.push(id(text)?);
+            seen.push(StreamId::MAX);
             continue;
         }
         let stream = match cx.db.collection::<Stream>(key) {

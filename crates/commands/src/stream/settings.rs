@@ -3,13 +3,12 @@
 use command::declare::Flag::{DenyOom, Fast, Write};
 use command::declare::KeyFlag::{RW, Update};
 use command::declare::{Group, integer, key, opt, text, token};
-use engine::db::Class;
 use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use store::value::Stream;
 use store::value::stream::{Memory, StreamId};
 
 use super::add::default_memory;
-use super::{check_type, id};
+use super::{check_type, id, note};
 
 pub(super) const XSETID: Command = Command {
     name: "XSETID",
@@ -82,7 +81,7 @@ fn xsetid(cx: &mut Cx<'_>) -> CmdResult {
         log.set_history(added, max_deleted);
         Ok(())
     })?;
-    cx.db.changed(cx.key(1), Class::Stream, "xsetid", 1);
+    note(cx, cx.key(1), "xsetid", 1);
     cx.reply.ok();
     Ok(())
 }

@@ -73,7 +73,9 @@ pub(super) const CLIENTS: &[Field] = &[
     number("total_blocking_keys", "Keys that someone waits for.", |s| {
         s.dbs.iter().map(|db| db.waited_keys).sum()
     }),
-    fixed("total_blocking_keys_on_nokey", "Keys whose waiters want their deletion told.", "0"),
+    number("total_blocking_keys_on_nokey", "Keys whose waiters want their deletion told.", |s| {
+        s.engine.waits.keys_on_nokey() as u64
+    }),
     fixed("paused_reason", "Why clients are paused.", "none"),
     fixed("paused_actions", "What paused clients may not do.", "none"),
     fixed("paused_timeout_milliseconds", "How long the pause still lasts.", "0"),

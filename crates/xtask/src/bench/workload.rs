@@ -304,6 +304,12 @@ const WORKLOADS: &[Workload] = &[
         budget: Some(0.80),
         ..BASE
     },
+    Workload {
+        name: "XADD@16",
+        command: &["XADD", "log", "*", "field", "0123456789abcdef"],
+        budget: Some(0.75),
+        ..BASE
+    },
 ];
 
 /// Those named, in the table's order; all if none is named.

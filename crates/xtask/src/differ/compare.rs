@@ -164,7 +164,7 @@ fn same(shape: Shape, ours: &Value, theirs: &Value) -> bool {
             _ => !ours.is_error() && std::mem::discriminant(ours) == std::mem::discriminant(theirs),
         },
         Shape::Moment => close(ours, theirs),
-        Shape::StreamInfo => info_agrees(ours, theirs),
+        Shape::StreamInfo => info_agrees(&without_newer(ours), &without_newer(theirs)),
         Shape::Pending => pending_agrees(ours, theirs),
     }
 }
@@ -268,6 +268,40 @@ fn info_agrees(ours: &Value, theirs: &Value) -> bool {
             })
         }
         _ => ours == theirs,
+    }
+}
+
+/// Fields of XINFO that a peer may not have yet.
+const NEWER_FIELDS: &[&str] = &[
+    "idmp-duration",
+    "idmp-maxsize",
+    "pids-tracked",
+    "iids-tracked",
+    "iids-added",
+    "iids-duplicates",
+    "nacked-count",
+];
+
+fn without_newer(value: &Value) -> Value {
+    let is_newer = |field: &Value| field.text().is_some_and(|name| NEWER_FIELDS.contains(&&*name));
+    match value {
+        Value::Map(pairs) => {
+            let kept = pairs.iter().filter(|(field, _)| !is_newer(field));
+            Value::Map(kept.map(|(field, value)| (field.clone(), without_newer(value))).collect())
+        }
+        Value::Array(items) => {
+            let mut kept = Vec::new();
+            let mut items = items.iter();
+            while let Some(item) = items.next() {
+                if is_newer(item) {
+                    items.next();
+                } else {
+                    kept.push(without_newer(item));
+                }
+            }
+            Value::Array(kept)
+        }
+        other => other.clone(),
     }
 }
 

@@ -29,8 +29,13 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Options that are not used, and why.
-const OPTIONS_LEFT_OUT: &[(&str, &str, &str)] =
-    &[("*", "BLOCK", "would wait"), ("sort", "BY", "see below: taken with a pattern that orders")];
+const OPTIONS_LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("*", "BLOCK", "would wait"),
+    ("sort", "BY", "see below: taken with a pattern that orders"),
+    ("xadd", "*", "the ID is the moment"),
+    ("xgroup|create", "ENTRIESREAD", "bounded by what was added since Redis 8.8"),
+    ("xgroup|setid", "ENTRIESREAD", "bounded by what was added since Redis 8.8"),
+];
 
 /// How often a command is called, where that is not [`ORDINARY`]: often what builds, so that there
 /// is something to look at, rarely what takes everything away.
