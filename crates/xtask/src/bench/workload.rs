@@ -42,10 +42,14 @@ pub(crate) enum Keys {
     Scores,
     /// Two sorted sets of a hundred thousand members, a third of which they share.
     TwoSortedSets,
+    /// A hundred HyperLogLogs of twenty thousand elements each.
+    HyperLogLogs,
+    /// A million places all over the Earth.
+    Places,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 10] = [
+    pub(crate) const ALL: [Keys; 12] = [
         Keys::Small,
         Keys::Large,
         Keys::Counters,
@@ -56,16 +60,19 @@ impl Keys {
         Keys::Numbers,
         Keys::Scores,
         Keys::TwoSortedSets,
+        Keys::HyperLogLogs,
+        Keys::Places,
     ];
 
     /// Requests that store them.
     pub(crate) fn count(self) -> usize {
         match self {
-            Keys::Small | Keys::Members | Keys::Scores => 1_000_000,
+            Keys::Small | Keys::Members | Keys::Scores | Keys::Places => 1_000_000,
             Keys::Large => 32_000,
             Keys::Counters | Keys::Hashes | Keys::Numbers => 100_000,
             Keys::TwoSets | Keys::TwoSortedSets => 200_000,
             Keys::Lists => 200_000,
+            Keys::HyperLogLogs => SKETCHES * 20_000 / PER_PUSH,
         }
     }
 
@@ -81,6 +88,19 @@ impl Keys {
                 let mut request = words(&["HSET", &format!("hash:{n:012}")]);
                 request.extend((0..8).flat_map(|i| words_of_field(n, i)));
                 request
+            }
+            Keys::HyperLogLogs => {
+                let mut add = words(&["PFADD", SKETCH[n % SKETCHES]]);
+                let element = |n| format!("elm:{n:012}").into_bytes();
+                add.extend((n * PER_PUSH..(n + 1) * PER_PUSH).map(element));
+                add
+            }
+            Keys::Places => {
+                // Evenly and without a pattern: multiples of irrational numbers.
+                let part = |ratio: f64| (n as f64 * ratio).fract() - 0.5;
+                let longitude = format!("{:.6}", part(0.618_033_988_749_895) * 360.0);
+                let latitude = format!("{:.6}", part(0.754_877_666_246_693) * 160.0);
+                words(&["GEOADD", "places", &longitude, &latitude, &format!("place:{n:012}")])
             }
             Keys::Lists => {
                 let list = if n < 1000 / PER_PUSH { "range" } else { "queue" };
@@ -120,6 +140,40 @@ fn words_of_field(n: usize, i: usize) -> [Vec<u8>; 2] {
 const VALUE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// Elements in each request that fills a list.
 const PER_PUSH: usize = 100;
+/// How many HyperLogLogs there are, and their keys.
+const SKETCHES: usize = 100;
+const SKETCH: [&str; SKETCHES] = {
+    let mut names = [""; SKETCHES];
+    let mut i = 0;
+    while i < SKETCHES {
+        names[i] = match std::str::from_utf8(&SKETCH_BYTES[i]) {
+            Ok(name) => name,
+            Err(_) => panic!("digits are text"),
+        };
+        i += 1;
+    }
+    names
+};
+const SKETCH_BYTES: &[[u8; 6]; SKETCHES] = &{
+    let mut names = [*b"hll:00"; SKETCHES];
+    let mut i = 0;
+    while i < SKETCHES {
+        names[i][4] += (i / 10) as u8;
+        names[i][5] += (i % 10) as u8;
+        i += 1;
+    }
+    names
+};
+const PFMERGE: [&str; 2 + SKETCHES] = {
+    let mut words = ["PFMERGE"; 2 + SKETCHES];
+    words[1] = "union";
+    let mut i = 0;
+    while i < SKETCHES {
+        words[2 + i] = SKETCH[i];
+        i += 1;
+    }
+    words
+};
 const KEY: &str = "key:__rand_int__";
 const HASH: &str = "hash:__rand_int__";
 const GET: &[&str] = &["GET", KEY];
@@ -258,6 +312,23 @@ const WORKLOADS: &[Workload] = &[
         command: &["HGETALL", HASH],
         keys: Keys::Hashes,
         budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "PFMERGE100@4",
+        command: &PFMERGE,
+        depth: 4,
+        clients: 4,
+        keys: Keys::HyperLogLogs,
+        budget: Some(0.80),
+        ..BASE
+    },
+    Workload {
+        name: "GEOSEARCH1M@16",
+        command: &["GEOSEARCH", "places", "FROMLONLAT", "15", "37", "BYRADIUS", "200", "km", "ASC"],
+        clients: 10,
+        keys: Keys::Places,
+        budget: Some(0.80),
         ..BASE
     },
     Workload { name: "HGET@16", command: &["HGET", HASH, "field5"], keys: Keys::Hashes, ..BASE },
