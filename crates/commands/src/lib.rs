@@ -14,6 +14,7 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
+pub mod replication;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
@@ -40,6 +41,7 @@ pub fn all() -> &'static [&'static [Command]] {
         geo::COMMANDS,
         transactions::COMMANDS,
         pubsub::COMMANDS,
+        replication::COMMANDS,
         connection::COMMANDS,
         command_docs::COMMANDS,
         server::COMMANDS,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`version`] | the versions of the format and the forms of values each has |
 //! | [`payload`] | DUMP and RESTORE: a value with its footer |
+//! | [`file`] | a whole data set |
 //! | [`read`], [`write`] | lengths, strings, doubles |
 //! | [`decode`], [`encode`] | values from bytes, and back |
 //! | `pack` | listpacks from outside |
@@ -20,6 +21,7 @@
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod file;
 pub mod fuzz;
 mod pack;
 pub mod payload;

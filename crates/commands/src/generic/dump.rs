@@ -30,13 +30,18 @@ pub const DUMP: Command = Command {
     ..Command::base(dump)
 };
 
-fn dump(cx: &mut Cx<'_>) -> CmdResult {
+/// How the configuration wants values written.
+pub(crate) fn style(cx: &Cx<'_>) -> Style {
     let settings = &cx.engine.settings;
     let version = settings.rdb_version.load(Relaxed) as u16;
-    let style = Style {
+    Style {
         version: (version != 0).then_some(Version(version)),
         compresses: settings.rdb_compression.load(Relaxed),
-    };
+    }
+}
+
+fn dump(cx: &mut Cx<'_>) -> CmdResult {
+    let style = style(cx);
     match cx.db.read(cx.key(1)) {
         Some(record) => cx.reply.bulk(&rdb::dump(record.value(), style)),
         None => cx.reply.null(),

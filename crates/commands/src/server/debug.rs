@@ -102,7 +102,7 @@ const SUBCOMMANDS: &[Sub] = &[
     ),
     sub("LEAK", "<text>", (3, 3), "Forgets a copy of this text.", process::leak),
     sub("LISTPACK", "<key>", (3, 3), "Shows a listpack.", values::listpack),
-    sub("LOADAOF", "", (2, ANY), "Loads the append only file again.", process::reload),
+    sub("LOADAOF", "", (2, ANY), "Loads the append only file again.", process::load_aof),
     sub("LOG", "<text>", (3, 3), "Writes this to the log.", process::log),
     sub("MALLCTL", "<name> [<value>]", (3, 4), "A number of the allocator.", process::mallctl),
     sub(
@@ -143,7 +143,7 @@ const SUBCOMMANDS: &[Sub] = &[
         "RELOAD",
         "[MERGE] [NOFLUSH] [NOSAVE]",
         (2, ANY),
-        "Saves the data set and loads it again.",
+        "Writes every value as a file would hold it and reads it again, in memory.",
         process::reload,
     ),
     sub(

@@ -5,6 +5,7 @@
 
 mod client_limits;
 mod crash;
+mod follow;
 mod live_config;
 mod protocol;
 mod running;

@@ -230,6 +230,26 @@ impl Session {
         self.value_or_end().expect("the server closed the connection")
     }
 
+    /// What SYNC begins with: a length and as many bytes, without a line end.
+    pub(crate) fn file(&mut self) -> Vec<u8> {
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            if let Some(end) = self.input.windows(2).position(|two| two == b"\r\n") {
+                let header = String::from_utf8_lossy(&self.input[..end]).into_owned();
+                let length = header.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
+                let length = length.unwrap_or_else(|| panic!("{header} is no length"));
+                if self.input.len() >= end + 2 + length {
+                    let file = self.input[end + 2..end + 2 + length].to_vec();
+                    self.input.drain(..end + 2 + length);
+                    return file;
+                }
+            }
+            let n = self.stream.read(&mut buffer).expect("the server sends on");
+            assert!(n > 0, "the server closed the connection");
+            self.input.extend_from_slice(&buffer[..n]);
+        }
+    }
+
     /// The next reply; none when the connection is closed instead.
     pub(crate) fn value_or_end(&mut self) -> Option<resp::Value> {
         let mut buffer = vec![0; 256 * 1024];

@@ -272,18 +272,17 @@ impl<P: Parts> Elements<P> {
     /// Frees a part of what nobody needs any more: about `budget` elements. True when it is empty.
     /// Once begun, only this and drop make sense.
     pub fn drain_some(&mut self, budget: usize) -> bool {
-        if !self.table.is_empty() {
-            let memory = &mut self.memory;
-            self.table.drain_some(budget, |entry, flags| {
-                // What lies in the heap goes with it.
-                if flags & IN_HEAP == 0 {
-                    // SAFETY: (1), and the table has just let go of it.
-                    unsafe { memory.free(entry, element::<P>(entry).bytes(), flags) };
-                }
-            });
-            if !self.table.is_empty() {
-                return false;
+        let memory = &mut self.memory;
+        // Its last segment may be gone and its directory still there: so it says when it is empty.
+        let is_empty = self.table.drain_some(budget, |entry, flags| {
+            // What lies in the heap goes with it.
+            if flags & IN_HEAP == 0 {
+                // SAFETY: (1), and the table has just let go of it.
+                unsafe { memory.free(entry, element::<P>(entry).bytes(), flags) };
             }
+        });
+        if !is_empty {
+            return false;
         }
         // SAFETY: the table, through which alone records are reached, is empty.
         unsafe { self.memory.drain_some((budget / ELEMENTS_PER_REGION).max(1)) }

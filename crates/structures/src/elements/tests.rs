@@ -233,6 +233,12 @@ fn draining_in_slices_frees_everything() {
         assert_eq!((set.len(), set.bytes()), (0, 0));
         assert!(slices >= count / 4000, "{slices} slices");
     }
+    // Whatever the slices, and wherever they end.
+    for budget in [1, 37, 500, 2_001] {
+        let mut set = members(2_000);
+        while !set.drain_some(budget) {}
+        assert_eq!((set.len(), set.bytes()), (0, 0), "{budget}");
+    }
     // And dropped amid it, and never begun.
     let mut set = members(MANY);
     set.drain_some(MANY / 2);

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use engine::{CmdError, CmdResult, Cx};
-use store::{Expire, NewValue};
+use engine::db::Detached;
+use engine::{CmdError, CmdResult, Cx, Db};
+use rdb::{Style, Trust};
+use store::{Expire, Limits, NewValue};
 
 use super::switches::accept;
+use crate::generic::dump::style;
 
 /// Holds the gate closed: nobody runs meanwhile.
 pub(super) fn sleep(cx: &mut Cx<'_>) -> CmdResult {
@@ -40,16 +43,50 @@ pub(super) fn restart(cx: &mut Cx<'_>) -> CmdResult {
     Err(CmdError::text("ERR failed to restart the server. Check server logs."))
 }
 
-/// RELOAD, LOADAOF.
+/// RELOAD: every value becomes the bytes that a file would hold, and is read from them again. No
+/// file is written, so that there is none to load alone, as NOSAVE asks for.
 pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
     let is_option =
         |i: usize| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|option| cx.is_word(i, option));
-    if cx.is_word(1, "RELOAD") && !(2..cx.argc()).all(is_option) {
+    if !(2..cx.argc()).all(is_option) {
         return Err(CmdError::text(
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
         ));
     }
+    if (2..cx.argc()).any(|i| cx.is_word(i, "NOSAVE")) {
+        return load_aof(cx);
+    }
+    let (style, limits) = (style(cx), cx.db.limits());
+    for index in 0..cx.db.databases() {
+        cx.db.within(index, |db| reload_db(db, style, &limits))?;
+    }
+    accept(cx)
+}
+
+/// LOADAOF.
+pub(super) fn load_aof(_: &mut Cx<'_>) -> CmdResult {
     Err(CmdError::text("ERR the data set is not kept on disk, so it cannot be loaded again"))
+}
+
+fn reload_db(db: &mut Db<'_>, style: Style, limits: &Limits) -> CmdResult {
+    let mut entries = Vec::with_capacity(db.len());
+    for shard in 0..db.shard_count() {
+        db.shard(shard).for_each(|record| {
+            let payload = rdb::dump(record.value(), style);
+            entries.push((record.key().to_vec(), payload, record.expire_ms(), record.usage()));
+        });
+    }
+    db.flush(false);
+    let trust = Trust { checks_crc: true, any_version: false };
+    for (key, payload, expire_ms, usage) in entries {
+        if expire_ms.is_some_and(|ms| db.expiry_clock().is_due(ms)) {
+            continue;
+        }
+        let value = rdb::restore(&payload, trust, limits);
+        let value = value.expect("what was written is read back");
+        db.put(db.key(&key), Detached { value, expire_ms, usage });
+    }
+    Ok(())
 }
 
 pub(super) fn config_rewrite_force_all(cx: &mut Cx<'_>) -> CmdResult {
