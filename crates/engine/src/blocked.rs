@@ -332,6 +332,8 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
     client.worker = blocked.worker;
     let silent = cx.db.effects.silent;
     cx.db.effects.begin(silent, blocked.db);
+    let mut usage = cx.db.usage;
+    usage.now_ms = cx.db.now_for_served();
     let mut served = Cx {
         args: blocked.args.as_args(),
         db: Db {
@@ -342,7 +344,7 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
             effects: &mut *cx.db.effects,
             random: &mut *cx.db.random,
             index: blocked.db,
-            usage: cx.db.usage,
+            usage,
             no_touch: blocked.no_touch,
             replays: cx.db.replays,
             worker: cx.worker,

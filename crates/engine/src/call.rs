@@ -203,18 +203,15 @@ impl Runner {
 
     /// CLIENT REPLY: takes the reply back if there shall be none.
     fn end_reply(&mut self, client: &mut Client, reply_at: usize, out: &mut Vec<u8>) -> Ran {
-        match client.reply_mode {
-            ReplyMode::On => {}
-            ReplyMode::Off => out.truncate(reply_at),
-            ReplyMode::SkipNext => {
-                out.truncate(reply_at);
-                client.reply_mode = ReplyMode::Skip;
-            }
-            ReplyMode::Skip => {
-                out.truncate(reply_at);
-                client.reply_mode = ReplyMode::On;
-            }
+        if client.reply_mode != ReplyMode::On && !client.confirms {
+            out.truncate(reply_at);
         }
+        client.confirms = false;
+        client.reply_mode = match client.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            mode => mode,
+        };
         Ran::Done
     }
 }
@@ -288,7 +285,6 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     let db = cx.client.db;
     let dirty_before = cx.db.effects.dirty;
     let entry = engine.table.get(id);
-    cx.client.last_command = Some(id);
     let started = store::ticks::now();
     {
         // A HELLO before it may have changed the protocol.

@@ -144,6 +144,9 @@ pub struct Client {
     pub output: Output,
     /// When the output first exceeded its soft limit.
     pub output_over_since_ms: Option<i64>,
+    /// The running command confirms a subscription, which is told even to a client that wants no
+    /// replies.
+    pub confirms: bool,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// What it waits for; its further requests wait meanwhile.
@@ -185,6 +188,7 @@ impl Client {
             pending: Default::default(),
             output: Output::default(),
             output_over_since_ms: None,
+            confirms: false,
             subscriptions: None,
             blocked: None,
             follows: None,

@@ -526,6 +526,12 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// When a command runs that is served after this one: a long command, or a DEBUG SLEEP in a
+    /// transaction, may have outlived its keys. A replayed stream has no clock of its own.
+    pub(crate) fn now_for_served(&self) -> i64 {
+        if self.replays { self.usage.now_ms } else { base::clock::unix_ms() }
+    }
+
     /// Puts a wait behind those that wait for the key; `is_stray` if it needs other shards too.
     pub(crate) fn wait_for(&mut self, key: Key<'_>, wait: u64, is_stray: bool) {
         self.part(key.hash).waiting.add(key.bytes, wait);
@@ -611,6 +617,7 @@ impl<'a> Db<'a> {
 
     /// Empties this database; returns how many keys it had. `lazy`: freed in the background.
     pub fn flush(&mut self, lazy: bool) -> usize {
+        let clock = self.expiry_clock();
         let bits = self.keyspace.shard_bits();
         let mut removed = 0;
         for shard in 0..self.shard_count() {
@@ -620,7 +627,7 @@ impl<'a> Db<'a> {
             }
             let keys = part.len();
             removed += keys;
-            part.touch_all_watched(None);
+            part.replace_watched(None, |expire_ms| clock.has_expired(expire_ms));
             let detached = part.detach(bits);
             part.waiting.keys().for_each(|key| self.effects.ready(index, key));
             if lazy {
@@ -637,13 +644,14 @@ impl<'a> Db<'a> {
         if a == b {
             return;
         }
+        let clock = self.expiry_clock();
         let (low, high) = (a.min(b), a.max(b));
         for shard in 0..self.shard_count() {
             let dbs = &mut self.access.shard(shard).dbs;
             let (head, tail) = dbs.split_at_mut(high);
             let (a, b) = (&mut head[low], &mut tail[0]);
-            a.touch_all_watched(Some(b));
-            b.touch_all_watched(Some(a));
+            a.replace_watched(Some(b), |expire_ms| clock.has_expired(expire_ms));
+            b.replace_watched(Some(a), |expire_ms| clock.has_expired(expire_ms));
             a.swap(b);
             for (index, part) in [(low, &*a), (high, &*b)] {
                 // Whatever is here now is news to those who wait.

@@ -29,7 +29,7 @@ use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 use crate::waiting::Waiting;
-use crate::watch::Watched;
+use crate::watch::{Then, Watched};
 
 pub use expiry::{Gone, Purged};
 
@@ -583,14 +583,23 @@ impl DbShard {
         }
     }
 
-    /// Raises the flags of those whose watched keys are here now, or in `other`: the contents of
-    /// the two are about to change places, or these to be emptied.
-    pub fn touch_all_watched(&mut self, other: Option<&DbShard>) {
+    /// Tells those who watch keys that the contents go and those of `other` come, if there is one.
+    /// `is_due` says whether an expiry has passed.
+    pub fn replace_watched(
+        &mut self,
+        other: Option<&DbShard>,
+        is_due: impl Fn(Option<i64>) -> bool,
+    ) {
         for key in self.watched.keys() {
             let key = Key { bytes: &key, hash: self.hash_key.hash(&key) };
-            if self.find(key).is_some() || other.is_some_and(|other| other.find(key).is_some()) {
-                self.watched.touch(key.bytes, true);
-            }
+            let slot = other.and_then(|other| Some((other, other.find(key)?)));
+            let then = match slot {
+                None => Then::Gone,
+                Some((other, slot)) if is_due(other.record(slot).expire_ms()) => Then::Expired,
+                Some(_) => Then::There,
+            };
+            let was_there = self.find(key).is_some();
+            self.watched.replace(key.bytes, was_there, then);
         }
     }
 

@@ -39,6 +39,15 @@ impl Watcher {
     }
 }
 
+/// What there is under a key after a change of its whole database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Gone,
+    /// It is there, but its time has come.
+    Expired,
+    There,
+}
+
 struct Entry {
     watcher: Weak<Watcher>,
     /// The key was there but had expired: that it goes is no change.
@@ -88,6 +97,32 @@ impl Watched {
         }
     }
 
+    /// The database is emptied, or its contents are exchanged for others: `was_there` and `then` say
+    /// what becomes of this key by that.
+    pub fn replace(&mut self, key: &[u8], was_there: bool, then: Then) {
+        let Some(entries) = self.by_key.get_mut(key) else { return };
+        let before = entries.len();
+        entries.retain_mut(|entry| {
+            let Some(watcher) = entry.watcher.upgrade() else { return false };
+            // What has expired and what is not there are the same to a client.
+            let was_nothing = entry.was_expired || !was_there;
+            match then {
+                Then::Gone | Then::Expired if was_nothing => {
+                    entry.was_expired = then == Then::Expired;
+                    true
+                }
+                _ => {
+                    watcher.raise();
+                    false
+                }
+            }
+        });
+        self.entries -= before - entries.len();
+        if entries.is_empty() {
+            self.by_key.remove(key);
+        }
+    }
+
     /// The keys that somebody may watch.
     pub fn keys(&self) -> Vec<Box<[u8]>> {
         self.by_key.keys().cloned().collect()
@@ -128,6 +163,26 @@ mod tests {
         assert!(!ann.has_changed());
         watched.touch(b"a", true);
         assert!(ann.has_changed());
+    }
+
+    #[test]
+    fn nothing_changes_where_there_was_and_is_nothing() {
+        use Then::*;
+        for (was_expired, was_there, then, changes) in [
+            (true, true, Gone, false),
+            (true, true, Expired, false),
+            (true, true, There, true),
+            (false, true, Gone, true),
+            (false, true, There, true),
+            (false, false, Expired, false),
+            (false, false, There, true),
+        ] {
+            let ann = Arc::<Watcher>::default();
+            let mut watched = Watched::default();
+            watched.watch(b"a", &ann, was_expired);
+            watched.replace(b"a", was_there, then);
+            assert_eq!(ann.has_changed(), changes, "{was_expired} {was_there} {then:?}");
+        }
     }
 
     #[test]

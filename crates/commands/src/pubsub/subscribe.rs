@@ -119,6 +119,7 @@ fn unsubscribe(cx: &mut Cx<'_>, topic: Topic, word: &[u8]) -> CmdResult {
 }
 
 fn confirm(cx: &mut Cx<'_>, word: &[u8], name: Option<&[u8]>, count: usize) {
+    cx.client.confirms = true;
     cx.reply.push(3);
     cx.reply.bulk(word);
     match name {

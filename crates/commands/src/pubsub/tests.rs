@@ -33,6 +33,16 @@ fn a_subscriber_of_resp2_may_do_little_else() {
     );
 }
 
+#[test]
+fn a_subscription_is_confirmed_even_to_who_wants_no_replies() {
+    let mut server = TestServer::new(1);
+    let mut ann = server.connect();
+    server.feed(&mut ann, b"HELLO 3\r\nCLIENT REPLY OFF\r\n");
+    assert_eq!(server.feed(&mut ann, b"PING\r\n"), b"");
+    let confirmed = server.feed(&mut ann, b"SUBSCRIBE news\r\nPING\r\n");
+    assert_eq!(confirmed, b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+}
+
 /// What has been published to this client's worker, as text.
 fn mail(server: &mut TestServer, session: &Session) -> Vec<String> {
     let mail = server.engine.pubsub.take_mail(session.worker);

@@ -7,9 +7,8 @@ use engine::{CmdError, CmdResult, Command, Cx};
 use resp::Reply;
 use store::Key;
 use store::value::Stream;
-use store::value::stream::{Consumer, Entry, Group as ConsumerGroup, Memory, StreamId};
+use store::value::stream::{Consumer, Entry, Group as ConsumerGroup, StreamId};
 
-use super::add::default_memory;
 use super::{write_entry, write_id, write_some};
 use crate::container::{container, help};
 
@@ -101,15 +100,15 @@ const STREAM: Command = Command {
         ("7.2.0", "Field `active-time`; `seen-time` is that of the last attempt."),
         (
             "8.6.0",
-            "Fields `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and `iids-duplicates`.",
+            "Fields `idmp-duration`, `idmp-maxsize`, `pids-tracked`, `iids-tracked`, `iids-added` and `iids-duplicates`, of streams with producers.",
         ),
-        ("8.8.0", "Field `nacked-count` of groups."),
+        ("8.8.0", "Field `nacked-count` of groups with released entries."),
     ],
     examples: &[
         ("XADD log 1-1 a 1", "\"1-1\""),
         (
             "XINFO STREAM log",
-            " 1) \"length\"\n 2) (integer) 1\n 3) \"radix-tree-keys\"\n 4) (integer) 1\n 5) \"radix-tree-nodes\"\n 6) (integer) 2\n 7) \"last-generated-id\"\n 8) \"1-1\"\n 9) \"max-deleted-entry-id\"\n10) \"0-0\"\n11) \"entries-added\"\n12) (integer) 1\n13) \"recorded-first-entry-id\"\n14) \"1-1\"\n15) \"idmp-duration\"\n16) (integer) 100\n17) \"idmp-maxsize\"\n18) (integer) 100\n19) \"pids-tracked\"\n20) (integer) 0\n21) \"iids-tracked\"\n22) (integer) 0\n23) \"iids-added\"\n24) (integer) 0\n25) \"iids-duplicates\"\n26) (integer) 0\n27) \"groups\"\n28) (integer) 0\n29) \"first-entry\"\n30) 1) \"1-1\"\n    2) 1) \"a\"\n       2) \"1\"\n31) \"last-entry\"\n32) 1) \"1-1\"\n    2) 1) \"a\"\n       2) \"1\"",
+            " 1) \"length\"\n 2) (integer) 1\n 3) \"radix-tree-keys\"\n 4) (integer) 1\n 5) \"radix-tree-nodes\"\n 6) (integer) 2\n 7) \"last-generated-id\"\n 8) \"1-1\"\n 9) \"max-deleted-entry-id\"\n10) \"0-0\"\n11) \"entries-added\"\n12) (integer) 1\n13) \"recorded-first-entry-id\"\n14) \"1-1\"\n15) \"groups\"\n16) (integer) 0\n17) \"first-entry\"\n18) 1) \"1-1\"\n    2) 1) \"a\"\n       2) \"1\"\n19) \"last-entry\"\n20) 1) \"1-1\"\n    2) 1) \"a\"\n       2) \"1\"",
         ),
         ("XINFO STREAM log FULL COUNT x", "(error) ERR value is not an integer or out of range"),
         ("XINFO STREAM nokey", "(error) ERR no such key"),
@@ -176,7 +175,6 @@ const FULL_COUNT: u64 = 10;
 
 fn stream(cx: &mut Cx<'_>) -> CmdResult {
     let key: Key<'_> = cx.key(2);
-    let memory = default_memory(cx);
     // The key is looked at before the options.
     cx.db.collection::<Stream>(key)?.ok_or(CmdError::NO_SUCH_KEY)?;
     let full = match cx.argc() {
@@ -189,8 +187,9 @@ fn stream(cx: &mut Cx<'_>) -> CmdResult {
     };
     let stream = cx.db.collection::<Stream>(key)?.expect("it was just there");
     let reply = &mut cx.reply;
-    reply.map(if full.is_some() { 15 } else { 16 });
-    write_facts(reply, stream, memory);
+    let of_producers = if stream.producers().is_some() { 6 } else { 0 };
+    reply.map(if full.is_some() { 9 } else { 10 } + of_producers);
+    write_facts(reply, stream);
     match full {
         None => {
             write_field(reply, "groups", stream.groups().len() as i64);
@@ -219,7 +218,7 @@ fn write_one(reply: &mut Reply<'_>, name: &str, entry: Option<Entry<'_>>) {
 }
 
 /// What both forms of XINFO STREAM begin with.
-fn write_facts(reply: &mut Reply<'_>, stream: &Stream, memory: Memory) {
+fn write_facts(reply: &mut Reply<'_>, stream: &Stream) {
     let log = &stream.log;
     write_field(reply, "length", log.len() as i64);
     write_field(reply, "radix-tree-keys", log.node_count() as i64);
@@ -229,25 +228,29 @@ fn write_facts(reply: &mut Reply<'_>, stream: &Stream, memory: Memory) {
     write_id_field(reply, "max-deleted-entry-id", log.max_deleted_id());
     write_field(reply, "entries-added", log.entries_added() as i64);
     write_id_field(reply, "recorded-first-entry-id", log.first_id());
-    let producers = stream.producers();
-    let memory = producers.map_or(memory, |producers| producers.memory);
-    write_field(reply, "idmp-duration", memory.duration_s as i64);
-    write_field(reply, "idmp-maxsize", memory.ids_max as i64);
-    write_field(reply, "pids-tracked", producers.map_or(0, |p| p.len()) as i64);
-    write_field(reply, "iids-tracked", producers.map_or(0, |p| p.ids_len()) as i64);
-    write_field(reply, "iids-added", producers.map_or(0, |p| p.added) as i64);
-    write_field(reply, "iids-duplicates", producers.map_or(0, |p| p.duplicates) as i64);
+    // Tools made for Redis 8.0 count the fields: what came later is told where there is some.
+    if let Some(producers) = stream.producers() {
+        write_field(reply, "idmp-duration", producers.memory.duration_s as i64);
+        write_field(reply, "idmp-maxsize", producers.memory.ids_max as i64);
+        write_field(reply, "pids-tracked", producers.len() as i64);
+        write_field(reply, "iids-tracked", producers.ids_len() as i64);
+        write_field(reply, "iids-added", producers.added as i64);
+        write_field(reply, "iids-duplicates", producers.duplicates as i64);
+    }
 }
 
 fn write_group(reply: &mut Reply<'_>, stream: &Stream, group: &ConsumerGroup, count: u64) {
-    reply.map(8);
+    let has_released = group.released_len() > 0;
+    reply.map(7 + usize::from(has_released));
     reply.bulk(b"name");
     reply.bulk(group.name());
     write_id_field(reply, "last-delivered-id", group.last_id);
     write_or_null(reply, "entries-read", group.entries_read.map(|read| read as i64));
     write_or_null(reply, "lag", stream.log.lag(group));
     write_field(reply, "pel-count", group.pending_len() as i64);
-    write_field(reply, "nacked-count", group.released_len() as i64);
+    if has_released {
+        write_field(reply, "nacked-count", group.released_len() as i64);
+    }
     reply.bulk(b"pending");
     let pending = group.pending_range(StreamId::MIN..=StreamId::MAX);
     write_some(reply, pending, count, |reply, pending| {
