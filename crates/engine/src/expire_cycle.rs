@@ -8,12 +8,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use store::Inside;
 use store::shard::{Gone, Purged};
+use store::{Fate, Inside};
 
 use crate::batch::Runner;
 use crate::effects::{encode_expired, encode_field_expired};
 use crate::engine::Engine;
+use crate::notify::Class;
 
 /// Buckets visited, keys and fields removed while a shard is held: some tens of microseconds.
 const STEP_BUDGET: usize = 256;
@@ -80,6 +81,7 @@ impl ExpireWalk {
         let journal = engine.journal.is_on();
         let mut budget = STEP_BUDGET;
         let mut commands: Vec<Vec<u8>> = Vec::new();
+        let db = self.db;
         let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
             let remains = match gone {
                 Gone::Key(key, remains) => {
@@ -88,6 +90,7 @@ impl ExpireWalk {
                     if journal {
                         commands.push(encode_expired(key, lazy));
                     }
+                    engine.notify(db, Class::Expired, "expired", key);
                     remains
                 }
                 Gone::Elements(key, Purged { names, fate }) => {
@@ -95,6 +98,10 @@ impl ExpireWalk {
                     if journal {
                         let fields = names.iter().map(|name| encode_field_expired(key, name));
                         commands.extend(fields);
+                    }
+                    engine.notify(db, Class::Hash, "hexpired", key);
+                    if matches!(fate, Fate::Removed(_)) {
+                        engine.notify(db, Class::Generic, "del", key);
                     }
                     fate.remains()
                 }
