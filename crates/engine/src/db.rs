@@ -553,20 +553,19 @@ impl<'a> Db<'a> {
         self.part(key.hash).waiting.remove(key.bytes, wait);
     }
 
-    /// WATCH: from now on a change of the key raises the flag. True if it has expired already.
-    pub fn watch(&mut self, key: Key<'_>, watcher: &Arc<Watcher>) -> bool {
+    /// WATCH: from now on a change of the key raises the flag.
+    pub fn watch(&mut self, key: Key<'_>, watcher: &Arc<Watcher>) {
         let clock = self.expiry_clock();
         let part = self.part(key.hash);
         let expire_ms = part.find(key).and_then(|slot| part.record(slot).expire_ms());
-        let was_expired = clock.has_expired(expire_ms);
-        part.watched.watch(key.bytes, watcher, was_expired);
-        was_expired
+        part.watched.watch(key.bytes, watcher, clock.has_expired(expire_ms));
     }
 
-    /// Whether the key is there but its time has come.
-    pub fn is_expired(&mut self, key: Key<'_>) -> bool {
+    /// Whether a watched key has expired since, though nobody has removed it.
+    pub fn has_expired_since(&mut self, key: Key<'_>, watcher: &Arc<Watcher>) -> bool {
         let clock = self.expiry_clock();
-        self.peek(key).is_some_and(|record| clock.has_expired(record.expire_ms()))
+        let is_expired = self.peek(key).is_some_and(|record| clock.has_expired(record.expire_ms()));
+        is_expired && !self.part(key.hash).watched.was_expired(key.bytes, watcher)
     }
 
     // ---- other databases, all keys ---------------------------------------------------------

@@ -52,8 +52,6 @@ pub struct Watch {
 struct WatchedKey {
     db: usize,
     key: Box<[u8]>,
-    /// It had expired when it was watched: that it expires is no news.
-    was_expired: bool,
 }
 
 impl Watch {
@@ -133,8 +131,8 @@ pub fn watch(cx: &mut Cx<'_>) -> CmdResult {
             if watch.keys.iter().any(|known| known.db == db && &*known.key == bytes) {
                 continue;
             }
-            let was_expired = cx.db.watch(cx.db.key(bytes), &watch.watcher);
-            watch.keys.push(WatchedKey { db, key: bytes.into(), was_expired });
+            cx.db.watch(cx.db.key(bytes), &watch.watcher);
+            watch.keys.push(WatchedKey { db, key: bytes.into() });
         }
     }
     cx.reply.ok();
@@ -151,11 +149,10 @@ pub fn unwatch(cx: &mut Cx<'_>) -> CmdResult {
 /// Whether a watched key has changed, or has expired though nobody has removed it.
 fn has_changed(cx: &mut Cx<'_>, watch: &Watch) -> bool {
     let has_expired = |known: &WatchedKey| {
-        !known.was_expired
-            && cx.db.within(known.db, |db| {
-                let key = db.key(&known.key);
-                db.is_expired(key)
-            })
+        cx.db.within(known.db, |db| {
+            let key = db.key(&known.key);
+            db.has_expired_since(key, &watch.watcher)
+        })
     };
     watch.has_changed() || watch.keys.iter().any(has_expired)
 }

@@ -123,6 +123,13 @@ impl Watched {
         }
     }
 
+    /// Whether the key had expired when this client began to watch it, or came to be so since.
+    pub fn was_expired(&self, key: &[u8], watcher: &Arc<Watcher>) -> bool {
+        let is_mine = |entry: &&Entry| Weak::as_ptr(&entry.watcher) == Arc::as_ptr(watcher);
+        let entries = self.by_key.get(key);
+        entries.and_then(|all| all.iter().find(is_mine)).is_some_and(|entry| entry.was_expired)
+    }
+
     /// The keys that somebody may watch.
     pub fn keys(&self) -> Vec<Box<[u8]>> {
         self.by_key.keys().cloned().collect()
@@ -182,6 +189,7 @@ mod tests {
             watched.watch(b"a", &ann, was_expired);
             watched.replace(b"a", was_there, then);
             assert_eq!(ann.has_changed(), changes, "{was_expired} {was_there} {then:?}");
+            assert_eq!(watched.was_expired(b"a", &ann), !changes && then == Expired);
         }
     }
 
