@@ -99,6 +99,14 @@ impl ExpiryClock {
     }
 }
 
+/// Tells of a key that was not there before, which is about to come.
+#[inline]
+fn tell_if_new(engine: &Engine, db: usize, slot: Option<Slot>, key: Key<'_>) {
+    if slot.is_none() {
+        engine.notify(db, Class::New, "new", key.bytes);
+    }
+}
+
 impl<'a> Db<'a> {
     /// Unix milliseconds at which this command runs.
     pub fn now_ms(&self) -> i64 {
@@ -364,6 +372,7 @@ impl<'a> Db<'a> {
         let usage = self.usage.fresh();
         let part = self.access.db(self.keyspace, self.index, key.hash);
         let slot = part.find(key);
+        tell_if_new(self.engine, self.index, slot, key);
         let remains = part.set(slot, key, value, expire, usage);
         if remains.is_some() {
             let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
@@ -380,6 +389,7 @@ impl<'a> Db<'a> {
                 part.set_int(slot, n);
             }
             slot => {
+                tell_if_new(self.engine, self.index, slot, key);
                 let remains = part.set(slot, key, NewValue::Int(n), Expire::Keep, usage);
                 self.free(remains, false);
             }
@@ -392,6 +402,7 @@ impl<'a> Db<'a> {
         let usage = self.usage.fresh();
         let part = self.access.db(self.keyspace, self.index, key.hash);
         let slot = part.find(key);
+        tell_if_new(self.engine, self.index, slot, key);
         part.string_resize(slot, key, len, usage)
     }
 
@@ -432,6 +443,7 @@ impl<'a> Db<'a> {
         let created = C::STAYS_EMPTY || !value.view().is_empty();
         if created {
             let usage = self.usage.fresh();
+            tell_if_new(self.engine, self.index, None, key);
             self.part(key.hash).insert(key, value, usage);
         }
         Edited { result, created, removed: false }
@@ -473,6 +485,7 @@ impl<'a> Db<'a> {
         let expire = detached.expire_ms.map_or(Expire::Clear, Expire::At);
         let part = self.access.db(self.keyspace, self.index, key.hash);
         let slot = part.find(key);
+        tell_if_new(self.engine, self.index, slot, key);
         let remains = part.set(slot, key, NewValue::Owned(detached.value), expire, detached.usage);
         let lazy = self.engine.settings.lazy_server_del.load(Relaxed);
         self.free(remains, lazy);

@@ -90,6 +90,30 @@ fn events_are_published_by_key_and_by_name_if_their_class_is_wanted() {
 }
 
 #[test]
+fn a_key_is_new_once_however_it_comes() {
+    let mut server = TestServer::new(1);
+    let (mut ann, mut bob) = (server.connect(), server.connect());
+    server.reply(&mut bob, "CONFIG SET notify-keyspace-events En");
+    server.reply(&mut ann, "SUBSCRIBE __keyevent@0__:new");
+    for call in [
+        "SET a 1",
+        "SET a 2",
+        "INCR b",
+        "APPEND c x",
+        "APPEND c y",
+        "SADD d x",
+        "RENAME d e",
+        "COPY a f",
+        "SETBIT g 1 1",
+    ] {
+        server.reply(&mut bob, call);
+    }
+    let expected = ["a", "b", "c", "d", "e", "f", "g"];
+    let expected = expected.map(|key| format!("message __keyevent@0__:new {key}"));
+    assert_eq!(mail(&mut server, &ann), expected);
+}
+
+#[test]
 fn a_miss_is_an_event_but_no_change() {
     let mut server = TestServer::new(1);
     let (mut ann, mut bob) = (server.connect(), server.connect());
