@@ -172,14 +172,20 @@ impl Engine {
     }
 
     /// CLIENT UNBLOCK: ends a wait with an error, or as if its time had come. False if it is over
-    /// already.
+    /// already. The caller owns the world: the error is counted at the client's worker.
     pub fn unblock(&self, blocked: &Blocked, error: Option<&[u8]>) -> bool {
         if !blocked.end() {
             return false;
         }
         let mut reply = Vec::new();
         match error {
-            Some(error) => Reply::new(&mut reply, blocked.protocol).error(error),
+            Some(error) => {
+                Reply::new(&mut reply, blocked.protocol).error(error);
+                let code = error.split(|byte| *byte == b' ').next().unwrap_or_default();
+                self.errors.count(&String::from_utf8_lossy(code));
+                let stats = &self.stats[blocked.worker];
+                stats.per_command[blocked.command.index()].failed.add(1);
+            }
             None => Reply::new(&mut reply, blocked.protocol).null_array(),
         }
         self.deliver(blocked, reply);
