@@ -281,6 +281,10 @@ impl CollectionType for List {
     }
 
     #[inline]
+    fn allocations(&self) -> usize {
+        self.view().nodes().len()
+    }
+
     fn view(&self) -> ListRef<'_> {
         ListRef(match &self.0 {
             Owned::Packed(pack) => RefForm::Packed(pack.view()),

@@ -253,6 +253,11 @@ impl CollectionType for Stream {
         Stream::default()
     }
 
+    fn allocations(&self) -> usize {
+        let of_group = |group: &Group| 1 + group.consumers.len() + group.pending_len();
+        self.log.node_count() + self.groups().map(of_group).sum::<usize>()
+    }
+
     fn of_inline(_: Form, _: &[u8]) -> &Stream {
         unreachable!("a stream never lies in its record")
     }
