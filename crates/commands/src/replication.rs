@@ -39,8 +39,7 @@ fn sync(cx: &mut Cx<'_>) -> CmdResult {
         return Ok(());
     }
     let file = data_set(cx);
-    let reader = cx.engine.journal.reader(None).expect("a journal always has its end");
-    cx.client.follows = Some(Box::new(reader));
+    cx.follow();
     cx.reply.raw(format!("${}\r\n", file.len()).as_bytes());
     cx.reply.raw(&file);
     Ok(())
@@ -54,7 +53,7 @@ fn data_set(cx: &mut Cx<'_>) -> Vec<u8> {
     file.aux(b"ctime", (cx.now_ms() / 1000).to_string().as_bytes());
     file.aux(b"repl-stream-db", b"0");
     file.aux(b"repl-id", cx.engine.replication_id().as_bytes());
-    file.aux(b"repl-offset", cx.engine.journal.tail().to_string().as_bytes());
+    file.aux(b"repl-offset", cx.replication_offset().to_string().as_bytes());
     for index in 0..cx.db.databases() {
         cx.db.within(index, |db| write_db(&mut file, index, db));
     }

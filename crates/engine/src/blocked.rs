@@ -37,7 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use command::table::CommandId;
 use resp::{ArgBuf, Protocol, Reply};
-use store::World;
+use store::{Type, World};
 
 use crate::call::{finish_effects, run_handler};
 use crate::client::Client;
@@ -45,6 +45,7 @@ use crate::clients::ClientIndex;
 use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
+use crate::error::CmdError;
 
 const WAITING: u8 = 0;
 const SERVING: u8 = 1;
@@ -222,6 +223,31 @@ impl Cx<'_> {
     /// Whether this is a command that waited and runs again because a key is ready.
     pub fn is_served(&self) -> bool {
         self.ready.is_some()
+    }
+
+    /// The first of the key arguments under which there is a value of this type. A command that is
+    /// served looks at the key that is ready only, and waits on if that holds something else.
+    ///
+    /// # Errors
+    /// A value of another type comes first, and the command is not served.
+    pub fn first_key_of(
+        &mut self,
+        value_type: Type,
+        keys: Range<usize>,
+    ) -> Result<Option<usize>, CmdError> {
+        for index in keys {
+            let key = self.key(index);
+            if !self.considers(key.bytes) {
+                continue;
+            }
+            match self.db.look(key).map(|record| record.value_type()) {
+                None => {}
+                Some(found) if found == value_type => return Ok(Some(index)),
+                Some(_) if self.is_served() => {}
+                Some(_) => return Err(CmdError::WRONG_TYPE),
+            }
+        }
+        Ok(None)
     }
 
     /// There is nothing yet: the command shall run again when one of the keys among the arguments

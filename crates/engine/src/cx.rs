@@ -142,6 +142,17 @@ impl<'a> Cx<'a> {
         self.db.effects.propagate(args);
     }
 
+    /// From here on the client gets every change, as it is propagated. The gate is closed.
+    pub fn follow(&mut self) {
+        let reader = self.engine.journal.reader(None).expect("a journal always has its end");
+        self.client.follows = Some(Box::new(reader));
+    }
+
+    /// Bytes of the stream of changes so far.
+    pub fn replication_offset(&self) -> u64 {
+        self.engine.journal.tail()
+    }
+
     /// The command's full name in small letters, as error texts print it.
     pub fn name(&self) -> &'a str {
         &self.entry.full_name

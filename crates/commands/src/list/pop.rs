@@ -161,29 +161,11 @@ impl Wish {
 
 /// Pops from the first list that is there; false if none is.
 pub(super) fn pop_first(cx: &mut Cx<'_>, wish: &Wish) -> Result<bool, CmdError> {
-    let first = first_list(cx, wish.keys.clone())?;
+    let first = cx.first_key_of(Type::List, wish.keys.clone())?;
     if let Some(index) = first {
         pop_from(cx, index, wish.end, wish.count)?;
     }
     Ok(first.is_some())
-}
-
-/// The first of the key arguments under which there is a list. A command that is served looks at
-/// the key that is ready only, and waits on if that holds something else.
-pub(super) fn first_list(cx: &mut Cx<'_>, keys: Range<usize>) -> Result<Option<usize>, CmdError> {
-    for index in keys {
-        let key = cx.key(index);
-        if !cx.considers(key.bytes) {
-            continue;
-        }
-        match cx.db.look(key).map(|record| record.value_type()) {
-            None => {}
-            Some(Type::List) => return Ok(Some(index)),
-            Some(_) if cx.is_served() => {}
-            Some(_) => return Err(CmdError::WRONG_TYPE),
-        }
-    }
-    Ok(None)
 }
 
 /// Pops one element from the list under a key argument; replies with both.

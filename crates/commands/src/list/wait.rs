@@ -9,7 +9,7 @@ use store::Type;
 use store::value::End;
 
 use super::end_named;
-use super::pop::{Wish, first_list, pop_first, pop_one};
+use super::pop::{Wish, pop_first, pop_one};
 use super::transfer::{DESTINATION, FROM, MANY, Many, SOURCE, TO, move_first, move_many};
 
 const POPS: &[Flag] = &[Write, Blocking];
@@ -47,7 +47,7 @@ pub(super) const BRPOP: Command = Command {
 fn blpop(cx: &mut Cx<'_>, end: End) -> CmdResult {
     let last = cx.argc() - 1;
     let deadline = cx.deadline(last)?;
-    match first_list(cx, 1..last)? {
+    match cx.first_key_of(Type::List, 1..last)? {
         Some(index) => pop_one(cx, index, end)?,
         None if cx.block(1..last, deadline) => {}
         None => cx.reply.null_array(),
@@ -138,7 +138,7 @@ fn brpoplpush(cx: &mut Cx<'_>) -> CmdResult {
 }
 
 fn move_or_wait(cx: &mut Cx<'_>, from: End, to: End, deadline: Option<i64>) -> CmdResult {
-    match first_list(cx, 1..2)? {
+    match cx.first_key_of(Type::List, 1..2)? {
         Some(_) => move_first(cx, from, to)?,
         None if cx.block(1..2, deadline) => {}
         None => cx.reply.null(),

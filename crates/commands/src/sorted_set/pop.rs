@@ -152,31 +152,14 @@ impl Wish {
 
 /// Pops from the first sorted set that is there; false if none is.
 pub(super) fn pop_first(cx: &mut Cx<'_>, wish: &Wish) -> Result<bool, CmdError> {
-    let Some(index) = first_set(cx, wish.keys.clone())? else { return Ok(false) };
+    let first = cx.first_key_of(Type::SortedSet, wish.keys.clone())?;
+    let Some(index) = first else { return Ok(false) };
     let key = cx.key(index);
     let shape = PopShape { with_key: true, nested: true };
     let taken = pop(cx, key, wish.end, wish.count, shape)?.expect("it was just looked up");
     let name: &[u8] = if wish.end == End::Min { b"ZPOPMIN" } else { b"ZPOPMAX" };
     cx.propagate(&[name, key.bytes, taken.to_string().as_bytes()]);
     Ok(true)
-}
-
-/// The first of the key arguments under which there is a sorted set. A command that is served looks
-/// at the key that is ready only, and waits on if that holds something else.
-pub(super) fn first_set(cx: &mut Cx<'_>, keys: Range<usize>) -> Result<Option<usize>, CmdError> {
-    for index in keys {
-        let key = cx.key(index);
-        if !cx.considers(key.bytes) {
-            continue;
-        }
-        match cx.db.look(key).map(|record| record.value_type()) {
-            None => {}
-            Some(Type::SortedSet) => return Ok(Some(index)),
-            Some(_) if cx.is_served() => {}
-            Some(_) => return Err(CmdError::WRONG_TYPE),
-        }
-    }
-    Ok(None)
 }
 
 /// Pops one element from the sorted set under a key argument; replies with key, member and score.

@@ -6,7 +6,9 @@ use command::declare::KeyFlag::{Access, Delete, RW};
 use command::declare::{Group, double, flag, integer, key, many, one_of, opt, token};
 use engine::{CmdResult, Command, Cx};
 
-use super::pop::{End, Wish, first_set, pop_first, pop_one};
+use store::Type;
+
+use super::pop::{End, Wish, pop_first, pop_one};
 
 const FLAGS: &[Flag] = &[Write, Fast, Blocking];
 
@@ -44,7 +46,7 @@ pub(super) const BZPOPMAX: Command = Command {
 fn bzpop(cx: &mut Cx<'_>, end: End) -> CmdResult {
     let last = cx.argc() - 1;
     let deadline = cx.deadline(last)?;
-    match first_set(cx, 1..last)? {
+    match cx.first_key_of(Type::SortedSet, 1..last)? {
         Some(index) => pop_one(cx, index, end)?,
         None if cx.block(1..last, deadline) => {}
         None => cx.reply.null_array(),
