@@ -42,6 +42,9 @@ pub struct Command<H: 'static> {
     pub elements: Option<(usize, usize)>,
     /// Version and what changed in it.
     pub history: &'static [(&'static str, &'static str)],
+    /// Which words of a request nobody else may see: a password. Asked with all words, the names
+    /// first, and the index of one; none: there is no secret in any.
+    pub secret: Option<fn(&[&[u8]], usize) -> bool>,
     /// Redis's command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Since when it is deprecated and what replaces it.
@@ -69,6 +72,7 @@ impl<H> Command<H> {
             lock: None,
             elements: None,
             history: &[],
+            secret: None,
             tips: &[],
             deprecated: None,
             examples: &[],

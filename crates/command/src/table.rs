@@ -61,6 +61,8 @@ pub struct Entry<H: 'static> {
     pub lock: Lock,
     /// It needs nothing but the shards of its keys, and never waits.
     pub is_straight: bool,
+    /// By what it declares it is done in a few microseconds, unless it has many arguments.
+    pub is_brief: bool,
 }
 
 /// A key of a call: its index in argv, and what the command does with it.
@@ -376,6 +378,7 @@ fn add<H>(
         flags: flag_bits(decl.flags) | if movable { Flag::MovableKeys.bit() } else { 0 },
         categories: categories(decl),
         is_straight: lock(decl, &specs) == Lock::Keys && !decl.flags.contains(&Flag::Blocking),
+        is_brief: decl.flags.contains(&Flag::Fast) || decl.complexity == "O(1)",
         lock: lock(decl, &specs),
         specs: specs.into(),
     });

@@ -5,6 +5,7 @@
 //!   memory    MEMORY USAGE STATS DOCTOR …            debug     DEBUG …
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
 //!   status    TIME ROLE LASTSAVE                     lolwut    LOLWUT
+//!   slowlog   SLOWLOG COMMANDLOG                     latency   LATENCY
 //! ```
 //!
 //! Most of these own the world while they run: they look at all clients and all shards, and nobody
@@ -14,14 +15,17 @@ mod config;
 mod debug;
 mod flush;
 mod info;
+mod latency;
 mod lolwut;
 mod memory;
 mod shutdown;
+mod slowlog;
 mod status;
 
 use engine::{CmdError, CmdResult, Command, Cx};
 
 pub const COMMANDS: &[Command] = &[
+    slowlog::COMMANDLOG,
     config::CONFIG,
     flush::DBSIZE,
     debug::DEBUG,
@@ -29,10 +33,12 @@ pub const COMMANDS: &[Command] = &[
     flush::FLUSHDB,
     info::INFO,
     status::LASTSAVE,
+    latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
     status::ROLE,
     shutdown::SHUTDOWN,
+    slowlog::SLOWLOG,
     flush::SWAPDB,
     status::TIME,
 ];

@@ -23,6 +23,8 @@ fn every_command_shows_two_calls_and_one_that_is_refused() {
         "QUIT",
         "DOCS",
         "INFO",
+        "RESET",
+        "HISTOGRAM",
         "STATS",
         "NUMSUB",
         "SHARDNUMSUB",

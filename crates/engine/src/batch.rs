@@ -21,6 +21,7 @@ use command::table::CommandId;
 use resp::{Batch, Limits, Parsed, Pending};
 use store::{Inside, World};
 
+use crate::attention::RUN_BYTES_MAX;
 use crate::call::Ran;
 use crate::client::{Client, Closing};
 use crate::cx::KeyHashes;
@@ -180,15 +181,20 @@ impl Runner {
         let hashes = std::mem::take(&mut self.hashes);
         let (plans, hashes) = plan(engine, client.db, batch, input, plans, hashes);
         self.last_ticks = store::ticks::now();
+        let is_large = batch.request(batch.len() - 1).end - batch.request(0).start >= RUN_BYTES_MAX;
         let mut early = None;
         let mut i = 0;
         while i < plans.len() {
-            engine.checkpoint(inside, client);
+            if engine.checkpoint(inside, client) {
+                // What others did with the world is not this command's time.
+                self.last_ticks = store::ticks::now();
+            }
             if client.closing != Closing::No {
                 early = Some((batch.request(i).start, Stop::Closing));
                 break;
             }
-            if client.is_plain() && !engine.needs_password(client) {
+            let is_close = is_large || engine.settings.attention.is_close();
+            if !is_close && client.is_plain() && !engine.needs_password(client) {
                 let ran;
                 (i, ran) = self
                     .run_straight(engine, inside, client, batch, input, &plans, &hashes, i, out);
@@ -288,12 +294,15 @@ fn plan(
 }
 
 impl Engine {
-    /// Between two requests of a client: lets a worker through that wants the world.
+    /// Between two requests of a client: lets a worker through that wants the world. Whether one
+    /// did.
     #[inline]
-    fn checkpoint(&self, inside: &mut Inside<'_>, client: &mut Client) {
-        if inside.is_wanted() {
+    fn checkpoint(&self, inside: &mut Inside<'_>, client: &mut Client) -> bool {
+        let is_wanted = inside.is_wanted();
+        if is_wanted {
             self.stand_aside(inside, client);
         }
+        is_wanted
     }
 
     #[cold]

@@ -39,13 +39,16 @@ use command::table::CommandId;
 use resp::{ArgBuf, Protocol, Reply};
 use store::{Type, World};
 
+use crate::attention::Seen;
 use crate::call::{finish_effects, run_handler};
-use crate::client::Client;
+use crate::client::{Address, Client};
 use crate::clients::ClientIndex;
+use crate::command_log::Caller;
 use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
 use crate::error::CmdError;
+use crate::stats::WorkerStats;
 
 const WAITING: u8 = 0;
 const SERVING: u8 = 1;
@@ -78,9 +81,19 @@ pub struct Blocked {
     client_id: u64,
     client: Option<ClientIndex>,
     worker: usize,
+    /// Whose it is, for the slow log.
+    address: Address,
+    name: Box<[u8]>,
+    /// Ticks that the command took so far.
+    spent: AtomicU64,
 }
 
 impl Blocked {
+    fn seen<'a>(&'a self, engine: &'a Engine) -> Seen<'a> {
+        let caller = Caller { address: &self.address, name: &self.name };
+        Seen { entry: engine.table.get(self.command), args: self.args.as_args(), caller }
+    }
+
     fn change(&self, from: u8, to: u8) -> Result<u8, u8> {
         self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
     }
@@ -172,6 +185,15 @@ impl Engine {
         self.host.wake(blocked.worker);
     }
 
+    /// Counts a command that had waited and is over, at the worker that ends it.
+    pub fn count_waited(&self, blocked: &Blocked, stats: &WorkerStats) {
+        let ticks = blocked.spent.load(Ordering::Relaxed);
+        stats.commands.add(1);
+        if self.count_calls(stats, blocked.command, 1, ticks) {
+            self.log_slow(&blocked.seen(self), store::ticks::to_us(ticks));
+        }
+    }
+
     /// CLIENT UNBLOCK: ends a wait with an error, or as if its time had come. False if it is over
     /// already. The caller owns the world: the error is counted at the client's worker.
     pub fn unblock(&self, blocked: &Blocked, error: Option<&[u8]>) -> bool {
@@ -189,6 +211,7 @@ impl Engine {
             }
             None => Reply::new(&mut reply, blocked.protocol).null_array(),
         }
+        self.count_waited(blocked, &self.stats[blocked.worker]);
         self.deliver(blocked, reply);
         true
     }
@@ -280,8 +303,9 @@ impl Cx<'_> {
     }
 }
 
-/// Lets the client of a command that found nothing wait. The locks of its keys are held.
-pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait) {
+/// Lets the client of a command that found nothing in `spent` ticks wait. The locks of its keys are
+/// held.
+pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait, spent: u64) {
     let engine = cx.engine;
     let waited = wait.keys;
     let mut keys: Vec<Box<[u8]>> = Vec::with_capacity(waited.len());
@@ -317,6 +341,9 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait) {
         client_id: cx.client.id,
         client: cx.client.index,
         worker: cx.worker,
+        address: cx.client.address.clone(),
+        name: cx.client.names().name.as_slice().into(),
+        spent: AtomicU64::new(spent),
     });
     engine.waits.by_id().insert(blocked.id, blocked.clone());
     for key in &blocked.keys {
@@ -357,6 +384,7 @@ pub(crate) fn serve_ready(cx: &mut Cx<'_>) {
 /// Runs a waiting command again for a key that is ready. Its reply; none if it goes on waiting.
 fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
     let engine = cx.engine;
+    let started = store::ticks::now();
     let mut reply = Vec::new();
     let mut client = Client::new(blocked.client_id, cx.now_ms());
     client.db = blocked.db;
@@ -396,5 +424,14 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
     let still_waits = served.wait.is_some();
     finish_effects(engine, &mut served, blocked.db, None);
     drop(served);
-    (!still_waits).then_some(reply)
+    let ticks = store::ticks::now().wrapping_sub(started);
+    blocked.spent.fetch_add(ticks, Ordering::Relaxed);
+    if still_waits {
+        return None;
+    }
+    engine.count_waited(blocked, cx.db.stats);
+    if engine.settings.attention.is_slow(ticks) {
+        engine.note_latency("command-unblocking", store::ticks::to_us(ticks));
+    }
+    Some(reply)
 }

@@ -18,6 +18,7 @@ use resp::{Args, Reply};
 use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
 
+use crate::attention::Seen;
 use crate::batch::{Plan, Runner};
 use crate::blocked;
 use crate::client::{Client, Closing, ReplyMode};
@@ -99,6 +100,8 @@ impl Runner {
             Lock::World | Lock::KeysUnless(_) => {
                 engine.stats[self.worker].world_commands.add(1);
                 let world = engine.close_gate(inside, client);
+                // That others had to come to a stop is not this command's time.
+                self.last_ticks = store::ticks::now();
                 if client.closing != Closing::No {
                     // Killed while another worker owned the world: this command never ran.
                     return Ran::Done;
@@ -166,23 +169,37 @@ impl Runner {
             may_block: true,
             wait: None,
         };
+        let reply_at = cx.reply.len();
         run_handler(&mut cx);
         finish_effects(engine, &mut cx, db, raw);
-        if let Some(wait) = cx.wait.take() {
-            blocked::register(&mut cx, wait);
+        let wait = cx.wait.take();
+        let has_ended = wait.is_none();
+        if let Some(wait) = wait {
+            let spent = store::ticks::now().wrapping_sub(self.last_ticks);
+            blocked::register(&mut cx, wait, spent);
         }
         if !cx.db.effects.ready.is_empty() {
             blocked::serve_ready(&mut cx);
         }
-        let Cx { db: Db { access, .. }, world, .. } = cx;
+        let Cx { db: Db { access, .. }, world, reply, client, .. } = cx;
+        let reply_bytes = reply.len() - reply_at;
         drop(access);
         drop(world);
         let now = store::ticks::now();
-        let command = &stats.per_command[entry.id.index()];
-        command.calls.add(1);
-        command.ticks.add(now.wrapping_sub(self.last_ticks));
+        let ticks = now.wrapping_sub(self.last_ticks);
         self.last_ticks = now;
-        stats.commands.add(1);
+        // One that waits is counted when that is over.
+        if has_ended {
+            let seen = Seen::of(entry, args, client);
+            if engine.count_calls(stats, entry.id, 1, ticks) {
+                engine.note_slow(&seen, ticks);
+            }
+            let request_bytes = raw.map_or_else(|| args.bytes_len(), <[u8]>::len);
+            if engine.settings.attention.is_large(request_bytes, reply_bytes) {
+                engine.note_large(&seen, request_bytes, reply_bytes);
+            }
+            stats.commands.add(1);
+        }
         Ran::Done
     }
 
@@ -286,6 +303,7 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     let dirty_before = cx.db.effects.dirty;
     let entry = engine.table.get(id);
     let started = store::ticks::now();
+    let reply_at = cx.reply.len();
     {
         // A HELLO before it may have changed the protocol.
         let mut reply = cx.reply.lend();
@@ -319,8 +337,14 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
         run_handler(&mut nested);
     }
     cx.db.effects.end_command(db, dirty_before, || encode_args(args));
-    let command = &cx.db.stats.per_command[id.index()];
-    command.calls.add(1);
-    command.ticks.add(store::ticks::now().wrapping_sub(started));
+    let ticks = store::ticks::now().wrapping_sub(started);
+    let seen = Seen::of(entry, args, cx.client);
+    if engine.count_calls(cx.db.stats, id, 1, ticks) {
+        engine.note_slow(&seen, ticks);
+    }
+    let (request_bytes, reply_bytes) = (args.bytes_len(), cx.reply.len() - reply_at);
+    if engine.settings.attention.is_large(request_bytes, reply_bytes) {
+        engine.note_large(&seen, request_bytes, reply_bytes);
+    }
     cx.db.stats.commands.add(1);
 }

@@ -244,8 +244,9 @@ impl<'a> Db<'a> {
         true
     }
 
-    fn free(&self, remains: Remains, lazy: bool) {
+    fn free(&mut self, remains: Remains, lazy: bool) {
         if let Some(value) = remains {
+            self.effects.freed_large |= !lazy;
             self.engine.lazyfree.free_value(value, lazy);
         }
     }

@@ -32,6 +32,8 @@ pub struct Effects {
     pub(crate) ready: VecDeque<(usize, Box<[u8]>)>,
     /// Nobody listens: nothing needs to be encoded.
     pub(crate) silent: bool,
+    /// A large value was freed at once, which may have taken long.
+    pub(crate) freed_large: bool,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl Effects {
         self.instead = Instead::Verbatim;
         self.commands.clear();
         self.silent = silent;
+        self.freed_large = false;
     }
 
     /// Whether anybody repeats what is noted here.
@@ -153,6 +156,7 @@ impl Effects {
             || !self.commands.is_empty()
             || self.instead != Instead::Verbatim
             || !self.ready.is_empty()
+            || self.freed_large
     }
 
     /// Whether the only thing to repeat is the request as it came.

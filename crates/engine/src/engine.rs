@@ -8,6 +8,7 @@
 //!     config     the options as text             settings the options commands look at
 //!     stats      counters for each worker        lazyfree the background thread
 //!     waits      clients that wait for keys      pubsub   who listens, and messages
+//!     latency    what took long, and when        command_logs  slow and large commands
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -25,7 +26,9 @@ use store::{Gate, Keyspace, PerWorker, Seat};
 use crate::blocked::Waits;
 use crate::client::Client;
 use crate::clients::Clients;
+use crate::command_log::CommandLogs;
 use crate::cx::Handler;
+use crate::latency::LatencyMonitor;
 use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
@@ -97,6 +100,8 @@ pub struct Engine {
     pub clients: PerWorker<Clients>,
     pub stats: Box<[CachePadded<WorkerStats>]>,
     pub errors: ErrorStats,
+    pub command_logs: CommandLogs,
+    pub latency: LatencyMonitor,
     pub settings: Settings,
     pub host: Arc<dyn Host>,
     config: Mutex<Config>,
@@ -182,6 +187,8 @@ impl Engine {
             pubsub: PubSub::new(workers),
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
+            command_logs: CommandLogs::default(),
+            latency: LatencyMonitor::default(),
             settings,
             startup_memory: host.used_memory() as u64,
             host,

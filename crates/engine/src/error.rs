@@ -50,6 +50,8 @@ fixed! {
     LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
     LCS_TOO_LONG = "ERR String too long for LCS";
     LCS_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    LOG_COUNT = "ERR count should be greater than or equal to -1";
+    LOG_KIND = "ERR type should be one of the following: slow, large-request, large-reply";
     NO_SUCH_KEY = "ERR no such key";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     DUMP_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
@@ -351,6 +353,11 @@ impl CmdError {
 
     pub fn unknown_client_type(name: &[u8]) -> CmdError {
         CmdError::text(format!("ERR Unknown client type '{}'", lossy(name)))
+    }
+
+    /// `event` is one of the latency monitor's, or would be.
+    pub fn no_samples(event: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR No samples available for event '{}'", lossy(event)))
     }
 
     pub fn no_such_user(name: &[u8]) -> CmdError {

@@ -82,6 +82,7 @@ impl ExpireWalk {
         let mut budget = STEP_BUDGET;
         let mut commands: Vec<Vec<u8>> = Vec::new();
         let db = self.db;
+        let started = store::ticks::now();
         let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
             let remains = match gone {
                 Gone::Key(key, remains) => {
@@ -112,6 +113,10 @@ impl ExpireWalk {
         });
         for command in &commands {
             engine.journal.append(runner.worker, self.db as u32, &[command]);
+        }
+        let ticks = store::ticks::now().wrapping_sub(started);
+        if engine.settings.attention.is_slow(ticks) {
+            engine.note_latency("expire-cycle", store::ticks::to_us(ticks));
         }
         done
     }

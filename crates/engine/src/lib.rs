@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ahead;
+pub mod attention;
 pub mod auth;
 pub mod batch;
 pub mod blocked;
@@ -14,6 +15,7 @@ pub mod call;
 pub mod client;
 pub mod clients;
 pub mod collate;
+pub mod command_log;
 pub mod cx;
 pub mod db;
 pub mod effects;
@@ -21,7 +23,9 @@ mod elements;
 pub mod engine;
 pub mod error;
 pub mod expire_cycle;
+pub mod histogram;
 pub mod info;
+pub mod latency;
 pub mod multi;
 pub mod notify;
 pub mod output;

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
+use crate::attention::Attention;
 use crate::notify::Wanted;
 use config::{ClientClass, Config, id};
 use store::Limits;
@@ -33,6 +34,9 @@ pub struct Settings {
     pub output_limit: OutputLimit,
     pub pubsub_output_limit: OutputLimit,
     pub events: Wanted,
+    pub attention: Attention,
+    /// Whether durations of commands are counted.
+    pub latency_tracking: AtomicBool,
     pub rdb_compression: AtomicBool,
     /// 0: the lowest that can hold a value.
     pub rdb_version: AtomicU32,
@@ -117,6 +121,8 @@ impl Settings {
         self.output_limit.load(config, ClientClass::Normal);
         self.pubsub_output_limit.load(config, ClientClass::Pubsub);
         self.events.load(config);
+        self.attention.load(config);
+        self.latency_tracking.store(config.flag(id::LATENCY_TRACKING), Relaxed);
         self.rdb_compression.store(config.flag(id::RDBCOMPRESSION), Relaxed);
         self.rdb_version.store(config.int(id::RDB_VERSION) as u32, Relaxed);
         let any_version = config.choice(id::RDB_VERSION_CHECK) == "relaxed";

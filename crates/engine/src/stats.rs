@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::histogram::Histogram;
+
 /// A counter with a single writer.
 #[derive(Default)]
 pub struct Counter(AtomicU64);
@@ -35,6 +37,8 @@ pub struct CommandStats {
     pub rejected: Counter,
     /// Ran and answered an error.
     pub failed: Counter,
+    /// How long calls took, while `latency-tracking` is on.
+    pub latency: Histogram,
 }
 
 /// Declares the counters that CONFIG RESETSTAT sets back, each once.
@@ -58,6 +62,7 @@ macro_rules! worker_stats {
                     for c in [&command.calls, &command.ticks, &command.rejected, &command.failed] {
                         c.reset();
                     }
+                    command.latency.reset();
                 }
             }
         }

@@ -12,7 +12,9 @@
 //!     client or elsewhere; whoever does needs the world, and a worker that is wanted ends its run.
 //! (2) With one worker its only shard is taken for the whole run; with several, each command takes
 //!     and frees its own.
-//! (3) Time is measured over commands of the same name in a row and shared among them.
+//! (3) Time is measured over commands of the same name in a row and shared among them. One that
+//!     may take long is the last of its row: it is not declared brief, has many arguments, freed
+//!     a large value, or its reply fills the turn (`attention.rs`).
 
 use command::table::CommandId;
 use resp::{Batch, Reply};
@@ -20,6 +22,7 @@ use store::access::Busy;
 use store::eviction_clock::Usage;
 use store::{Access, Inside};
 
+use crate::attention::Seen;
 use crate::batch::{Plan, Runner, TURN_REPLY_BYTES_MAX};
 use crate::blocked;
 use crate::call::{Ran, finish_effects, run_handler};
@@ -28,7 +31,9 @@ use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
 use crate::elements::fetch_elements;
 use crate::engine::Engine;
-use crate::stats::WorkerStats;
+
+/// With more arguments a command is timed by itself.
+const BRIEF_ARGS_MAX: usize = 16;
 
 impl Runner {
     /// Runs requests from number `from` on, as long as they are of the kind described above. The
@@ -93,18 +98,19 @@ impl Runner {
         let mut timer = Timer { id: first, calls: 0, since: self.last_ticks };
         let mut ran = Ran::Done;
         let mut at = from;
+        let mut reply_at = cx.reply.len();
         while let Some(plan) = plans.get(at) {
             let Some(id) = plan.id else { break };
             let entry = engine.table.get(id);
-            cx.args = batch.args(at, input);
+            let args = batch.args(at, input);
+            let reply_len = cx.reply.len();
             if !entry.is_straight
-                || !entry.arity_allows(cx.args.len())
+                || !entry.arity_allows(args.len())
                 || inside.is_wanted()
-                || cx.reply.len() > TURN_REPLY_BYTES_MAX
+                || reply_len > TURN_REPLY_BYTES_MAX
             {
                 break;
             }
-            cx.entry = entry;
             cx.hashes = plan.hashes(hashes);
             if is_shared {
                 if !engine.take_keys(&mut cx.db.access, cx.hashes.hashes, worker) {
@@ -116,10 +122,12 @@ impl Runner {
                 }
             }
             if id != timer.id {
-                timer.stop(stats);
+                timer.stop(&cx);
                 timer.id = id;
             }
+            (cx.entry, cx.args, reply_at) = (entry, args, reply_len);
             run_handler(&mut cx);
+            let mut ends_row = !entry.is_brief || args.len() > BRIEF_ARGS_MAX;
             if cx.db.effects.is_touched() {
                 let request = batch.request(at);
                 let raw = (!request.inline).then(|| &input[request.start..request.end]);
@@ -127,6 +135,7 @@ impl Runner {
                 if !cx.db.effects.ready.is_empty() {
                     blocked::serve_ready(&mut cx);
                 }
+                ends_row |= cx.db.effects.freed_large;
                 cx.db.effects.begin(silent, db);
             }
             if is_shared {
@@ -134,8 +143,15 @@ impl Runner {
             }
             timer.calls += 1;
             at += 1;
+            if ends_row {
+                timer.stop(&cx);
+            }
         }
-        timer.stop(stats);
+        timer.stop(&cx);
+        let reply_bytes = cx.reply.len() - reply_at;
+        if reply_bytes >= TURN_REPLY_BYTES_MAX {
+            engine.note_large(&Seen::of(cx.entry, cx.args, cx.client), 0, reply_bytes);
+        }
         if at > from {
             let count = (at - from) as u64;
             cx.client.last_command = plans[at - 1].id;
@@ -156,14 +172,17 @@ struct Timer {
 }
 
 impl Timer {
-    fn stop(&mut self, stats: &WorkerStats) {
+    /// Ends a row. What `cx` has is the last command of it.
+    #[inline]
+    fn stop(&mut self, cx: &Cx<'_>) {
         if self.calls == 0 {
             return;
         }
         let now = store::ticks::now();
-        let command = &stats.per_command[self.id.index()];
-        command.calls.add(self.calls);
-        command.ticks.add(now.wrapping_sub(self.since));
+        let ticks = now.wrapping_sub(self.since);
+        if cx.engine.count_calls(cx.db.stats, self.id, self.calls, ticks) {
+            cx.engine.note_slow(&Seen::of(cx.entry, cx.args, cx.client), ticks);
+        }
         (self.since, self.calls) = (now, 0);
     }
 }

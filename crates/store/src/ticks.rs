@@ -37,6 +37,11 @@ pub fn per_us() -> f64 {
     })
 }
 
+/// A span of ticks in nanoseconds.
+pub fn to_ns(ticks: u64) -> u64 {
+    (ticks as f64 * 1000.0 / per_us()) as u64
+}
+
 /// A span of ticks in microseconds.
 pub fn to_us(ticks: u64) -> u64 {
     (ticks as f64 / per_us()) as u64

@@ -123,8 +123,11 @@ impl TestServer {
         let runner = &mut self.runners[session.worker];
         let mut at = 0;
         loop {
-            let turn =
-                runner.run(&self.engine, &mut inside, &mut session.client, &input[at..], &mut out);
+            // As in the server, what a turn replied is sent before the next.
+            let mut fresh = Vec::new();
+            let client = &mut session.client;
+            let turn = runner.run(&self.engine, &mut inside, client, &input[at..], &mut fresh);
+            out.append(&mut fresh);
             at += turn.consumed;
             match turn.stop {
                 engine::batch::Stop::Turn | engine::batch::Stop::Parked => {}

@@ -21,6 +21,7 @@ pub(super) const AUTH: Command = Command {
     args: &[opt(text("username")).since("6.0.0"), text("password")],
     lock: Some(Lock::Local),
     history: &[("6.0.0", "Added the form with a username.")],
+    secret: Some(|_, index| index <= 2),
     examples: &[
         ("AUTH default secret", "OK"),
         (
@@ -65,6 +66,7 @@ pub(super) const HELLO: Command = Command {
         ],
     ))],
     lock: Some(Lock::Local),
+    secret: Some(is_secret),
     history: &[
         ("6.2.0", "`protover` became optional: without it the reply tells the state of things."),
         ("valkey 8.1.0", "The reply has `availability_zone` if that option is set."),
@@ -81,6 +83,12 @@ pub(super) const HELLO: Command = Command {
     ],
     ..Command::base(hello)
 };
+
+/// The two words after AUTH.
+fn is_secret(words: &[&[u8]], index: usize) -> bool {
+    let is_auth = |at: usize| at > 1 && words[at].eq_ignore_ascii_case(b"auth");
+    is_auth(index - 1) || is_auth(index.saturating_sub(2))
+}
 
 /// What the words of HELLO ask for.
 struct Wish<'a> {

@@ -68,6 +68,7 @@ const SET: Command = Command {
     flags: &[Admin, NoScript, Loading, Stale],
     args: &[many(block("data", &[text("parameter"), text("value")]))],
     history: &[("7.0.0", "Takes several options.")],
+    secret: Some(is_secret),
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     examples: &[
         ("CONFIG SET hz 20 maxclients 500", "OK"),
@@ -84,6 +85,13 @@ const SET: Command = Command {
     ],
     ..Command::base(set)
 };
+
+/// Values of options that are passwords.
+fn is_secret(words: &[&[u8]], index: usize) -> bool {
+    let option =
+        (index > 2 && index % 2 == 1).then(|| ::config::lookup(words[index - 1])).flatten();
+    option.is_some_and(|(id, _)| id.opt().is_sensitive)
+}
 
 fn set(cx: &mut Cx<'_>) -> CmdResult {
     let pairs: Vec<(&[u8], &[u8])> =

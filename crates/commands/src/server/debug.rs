@@ -224,7 +224,7 @@ fn is_on(cx: &Cx<'_>, index: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use config::Config;
     use resp::Value;
     use testkit::{Session, TestServer};
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     /// A server that allows DEBUG, and a client.
-    pub(super) fn allowing() -> (TestServer, Session) {
+    pub(in crate::server) fn allowing() -> (TestServer, Session) {
         let mut config = Config::new(&config::Host { cores: 1, dir: "/".into() });
         config.record(id::ENABLE_DEBUG_COMMAND, &[b"local"]).expect("a choice of this option");
         let mut server = TestServer::with_config(2, config);

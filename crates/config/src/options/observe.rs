@@ -4,8 +4,6 @@ use crate::option::Kind;
 use crate::option::Opt;
 use crate::option::declare::*;
 
-const COMMANDLOG: &str = "COMMANDLOG";
-
 pub(super) const OPTIONS: &[Opt] = &[
     int(
         "slowlog-log-slower-than",
@@ -19,16 +17,14 @@ pub(super) const OPTIONS: &[Opt] = &[
     int("slowlog-max-len", 0, MAX, "128", "Slow commands remembered.")
         .alias(&["commandlog-slow-execution-max-len"])
         .now(),
-    int("slowlog-entry-max-argc", 2, MAX, "32", "Arguments kept of a slow command."),
-    int("slowlog-entry-max-string-len", 1, MAX, "128", "Bytes kept of such an argument."),
+    int("slowlog-entry-max-argc", 2, MAX, "32", "Arguments kept of a slow command.").now(),
+    int("slowlog-entry-max-string-len", 1, MAX, "128", "Bytes kept of such an argument.").now(),
     int("commandlog-request-larger-than", -1, MAX, "1048576", "Bytes of a large request; -1 off.")
-        .later(COMMANDLOG),
-    int("commandlog-large-request-max-len", 0, MAX, "128", "Large requests remembered.")
-        .later(COMMANDLOG),
+        .now(),
+    int("commandlog-large-request-max-len", 0, MAX, "128", "Large requests remembered.").now(),
     int("commandlog-reply-larger-than", -1, MAX, "1048576", "Bytes of a large reply; -1 off.")
-        .later(COMMANDLOG),
-    int("commandlog-large-reply-max-len", 0, MAX, "128", "Large replies remembered.")
-        .later(COMMANDLOG),
+        .now(),
+    int("commandlog-large-reply-max-len", 0, MAX, "128", "Large replies remembered.").now(),
     int(
         "latency-monitor-threshold",
         0,

@@ -1,5 +1,7 @@
 //! The sections of INFO, in the order they are printed, and the lines that are not fields.
 
+use config::id;
+
 use super::activity::{CLUSTER, PERSISTENCE, REPLICATION, STATS};
 use super::memory::MEMORY;
 use super::process::{CLIENTS, CPU, SERVER};
@@ -19,7 +21,7 @@ pub const SECTIONS: &[Section] = &[
     of_fields("modules", "Modules", &[]),
     Section { is_default: false, ..of_lines("commandstats", "Commandstats", command_stats) },
     of_lines("errorstats", "Errorstats", error_stats),
-    Section { is_default: false, ..of_fields("latencystats", "Latencystats", &[]) },
+    Section { is_default: false, ..of_lines("latencystats", "Latencystats", latency_stats) },
     of_fields("cluster", "Cluster", CLUSTER),
     of_lines("keyspace", "Keyspace", keyspace),
 ];
@@ -68,6 +70,28 @@ fn command_stats(seen: &Seen<'_>, out: &mut String) {
              rejected_calls={rejected},failed_calls={failed}\r\n",
             entry.full_name,
             quotient(us, calls),
+        ));
+    }
+}
+
+/// How long calls took, of every command that ran while `latency-tracking` was on.
+fn latency_stats(seen: &Seen<'_>, out: &mut String) {
+    if !seen.config.flag(id::LATENCY_TRACKING) {
+        return;
+    }
+    for entry in seen.engine.table.entries() {
+        let durations = seen.engine.durations(entry.id);
+        if durations.calls == 0 {
+            continue;
+        }
+        let told = seen.config.percentiles().iter().map(|percent| {
+            format!("p{percent}={:.3}", durations.percentile(*percent) as f64 / 1000.0)
+        });
+        let told: Vec<String> = told.collect();
+        out.push_str(&format!(
+            "latency_percentiles_usec_{}:{}\r\n",
+            entry.full_name,
+            told.join(",")
         ));
     }
 }

@@ -44,7 +44,8 @@ impl Worker {
             let engine = self.engine;
             let blocked = engine.clients.mine(inside).get(index).and_then(|c| c.blocked.clone());
             // Else it is over, and what ended it is on its way.
-            if blocked.is_some_and(|blocked| blocked.id == wait && blocked.end()) {
+            if let Some(blocked) = blocked.filter(|blocked| blocked.id == wait && blocked.end()) {
+                engine.count_waited(&blocked, &engine.stats[self.index]);
                 self.end_wait(inside, index, wait, |client| {
                     let mut reply = Vec::new();
                     engine.timeout_reply(client, &mut reply);
