@@ -42,9 +42,8 @@ pub struct Command<H: 'static> {
     pub elements: Option<(usize, usize)>,
     /// Version and what changed in it.
     pub history: &'static [(&'static str, &'static str)],
-    /// Which words of a request nobody else may see: a password. Asked with all words, the names
-    /// first, and the index of one; none: there is no secret in any.
-    pub secret: Option<fn(&[&[u8]], usize) -> bool>,
+    /// Which words of a request nobody else may see, such as a password; none: there are none.
+    pub secret: Option<IsSecret>,
     /// Redis's command tips, such as `nondeterministic_output`.
     pub tips: &'static [&'static str],
     /// Since when it is deprecated and what replaces it.
@@ -81,6 +80,9 @@ impl<H> Command<H> {
         }
     }
 }
+
+/// Whether the word at an index of a request is a secret; the names are its first words.
+pub type IsSecret = fn(words: &[&[u8]], index: usize) -> bool;
 
 /// The group in COMMAND DOCS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
