@@ -35,6 +35,8 @@ pub struct Command<H: 'static> {
     pub arity: Option<i32>,
     /// Key positions where the grammar does not give them.
     pub keys: Option<&'static [KeySpec]>,
+    /// Which arguments are channels of Pub/Sub that it takes permission to use.
+    pub channels: Option<Channels>,
     /// What must be held while it runs, where it does not follow from keys and flags.
     pub lock: Option<Lock>,
     /// Where a call names elements of the value under its key, for the worker to ask memory for
@@ -68,6 +70,7 @@ impl<H> Command<H> {
             args: &[],
             arity: None,
             keys: None,
+            channels: None,
             lock: None,
             elements: None,
             history: &[],
@@ -217,6 +220,17 @@ pub enum KeyFlag {
     Incomplete,
     /// The access depends on other arguments.
     VariableFlags,
+}
+
+/// Arguments that are channels, and what is done with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// The first one gets a message.
+    Published,
+    /// All are subscribed to.
+    Subscribed,
+    /// All are patterns that are subscribed to.
+    SubscribedPatterns,
 }
 
 /// Where keys are found, in Redis's two steps: where the search begins, and how to go on.

@@ -267,11 +267,19 @@ impl<H> CommandTable<H> {
         self.original.find(parent.0, name).map(CommandId)
     }
 
-    /// A command by its full name: `get`, `config|get`. For COMMAND INFO and ACL rules.
+    /// A command by its full name: `get`, `config|get`. For COMMAND INFO.
     pub fn lookup_full(&self, name: &[u8]) -> Option<CommandId> {
         match name.iter().position(|&byte| byte == b'|') {
             None => self.lookup(name),
             Some(at) => self.lookup_sub(self.lookup(&name[..at])?, &name[at + 1..]),
+        }
+    }
+
+    /// [`CommandTable::lookup_full`], whatever `rename-command` did. For ACL rules.
+    pub fn lookup_full_original(&self, name: &[u8]) -> Option<CommandId> {
+        match name.iter().position(|&byte| byte == b'|') {
+            None => self.lookup_original(name),
+            Some(at) => self.lookup_sub(self.lookup_original(&name[..at])?, &name[at + 1..]),
         }
     }
 

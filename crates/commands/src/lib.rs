@@ -4,6 +4,7 @@
 //! to adding one: a `const`, an entry in its file's list.
 #![forbid(unsafe_code)]
 
+pub mod acl;
 pub mod bitmap;
 pub mod command_docs;
 pub mod connection;
@@ -44,6 +45,7 @@ pub fn all() -> &'static [&'static [Command]] {
         replication::COMMANDS,
         connection::COMMANDS,
         command_docs::COMMANDS,
+        acl::COMMANDS,
         server::COMMANDS,
     ]
 }

@@ -43,7 +43,7 @@ pub use limits::{BufferLimit, ClientClass};
 pub use load::{Load, LoadError};
 pub use option::{Change, Check, Effect, Host, Kind, Opt, OptId};
 pub use options::{OPTIONS, lookup};
-pub use rewrite::{LiveLines, Scope};
+pub use rewrite::{LiveLines, Scope, written};
 pub use sample::sample;
 pub use set::{Changed, Plan, SetBy, SetError};
 pub use value::{EVENTS, Refusal, SavePoint, Value};

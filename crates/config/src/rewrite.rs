@@ -87,14 +87,14 @@ impl Config {
             Value::Words(_) if !is_needed => Vec::new(),
             Value::Words(words) if words.is_empty() => line(b"\"\"", true),
             Value::Words(words) => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| bare_or_quoted(word)).collect();
+                let words: Vec<Vec<u8>> = words.iter().map(|word| written(word)).collect();
                 line(&words.join(&b' '), true)
             }
             // A node of a cluster learns whom it copies from the cluster, not from this file.
             Value::HostPort(_) if self.flag(id::CLUSTER_ENABLED) => Vec::new(),
             Value::HostPort(None) => Vec::new(),
             Value::HostPort(Some((host, port))) => {
-                line(&[&bare_or_quoted(host), format!(" {port}").as_bytes()].concat(), true)
+                line(&[&written(host), format!(" {port}").as_bytes()].concat(), true)
             }
             Value::Save(points) if points.is_empty() => line(b"\"\"", true),
             Value::Save(points) => {
@@ -140,7 +140,7 @@ fn with_unit(bytes: i64) -> String {
 }
 
 /// A word that would not come back as itself, or would begin a line of its own, is quoted.
-fn bare_or_quoted(word: &[u8]) -> Vec<u8> {
+pub fn written(word: &[u8]) -> Vec<u8> {
     let is_plain = |c: &u8| c.is_ascii_graphic() && !b"\"'\\".contains(c);
     if word.iter().all(is_plain) && !word.is_empty() { word.to_vec() } else { quote(word) }
 }

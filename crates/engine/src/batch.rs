@@ -16,6 +16,8 @@
 //! (2) When a request cannot run now (its shard is busy), nothing of it has happened: it and all
 //!     behind it stay in the input.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use base::random::Random;
 use command::table::CommandId;
 use resp::{Batch, Limits, Parsed, Pending};
@@ -332,7 +334,7 @@ impl Engine {
     /// Whether this client must authenticate before anything else.
     #[inline]
     pub fn needs_password(&self, client: &Client) -> bool {
-        !client.authenticated && self.has_password()
+        !client.authenticated && self.settings.password_required.load(Relaxed)
     }
 
     fn log_protocol_error(&self, client: &Client, text: &str, input: &[u8]) {

@@ -35,6 +35,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use acl::User;
 use command::table::CommandId;
 use resp::{ArgBuf, Protocol, Reply};
 use store::{Type, World};
@@ -48,6 +49,7 @@ use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
 use crate::error::CmdError;
+use crate::permission::{Attempt, no_permission};
 use crate::stats::WorkerStats;
 
 const WAITING: u8 = 0;
@@ -78,6 +80,8 @@ pub struct Blocked {
     db: usize,
     protocol: Protocol,
     no_touch: bool,
+    /// The client's user, if there are calls that it may not make.
+    user: Mutex<Option<Arc<User>>>,
     client_id: u64,
     client: Option<ClientIndex>,
     worker: usize,
@@ -112,6 +116,15 @@ impl Blocked {
 
     fn release(&self, state: u8) {
         self.state.store(state, Ordering::Release);
+    }
+
+    fn user(&self) -> MutexGuard<'_, Option<Arc<User>>> {
+        self.user.lock().expect("nobody panics holding a user")
+    }
+
+    /// The client's user, or what it may do, has changed.
+    pub(crate) fn set_user(&self, user: Option<Arc<User>>) {
+        *self.user() = user;
     }
 
     /// Ends it without serving it; false if it is over already.
@@ -338,6 +351,7 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait, spent: u64) {
         db: cx.db.index,
         protocol: cx.client.protocol,
         no_touch: cx.client.no_touch,
+        user: Mutex::new(cx.client.restricted_user().cloned()),
         client_id: cx.client.id,
         client: cx.client.index,
         worker: cx.worker,
@@ -390,6 +404,11 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
     client.db = blocked.db;
     client.protocol = blocked.protocol;
     client.worker = blocked.worker;
+    client.set_user(blocked.user().clone());
+    if let Some(error) = no_longer_permitted(cx, &mut client, blocked) {
+        Reply::new(&mut reply, blocked.protocol).error(error.0.as_bytes());
+        return Some(reply);
+    }
     let silent = cx.db.effects.silent;
     cx.db.effects.begin(silent, blocked.db);
     let mut usage = cx.db.usage;
@@ -434,4 +453,23 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
         engine.note_latency("command-unblocking", store::ticks::to_us(ticks));
     }
     Some(reply)
+}
+
+/// The error for a client that waited and may not do meanwhile what it waits for.
+fn no_longer_permitted(cx: &Cx<'_>, client: &mut Client, blocked: &Blocked) -> Option<CmdError> {
+    let engine = cx.engine;
+    let attempt = Attempt {
+        entry: engine.table.get(blocked.command),
+        args: blocked.args.as_args(),
+        db: blocked.db,
+        context: acl::log::Context::TopLevel,
+        worker: cx.worker,
+        now_ms: cx.now_ms(),
+    };
+    let denied = engine.permit(client, &attempt).err()?;
+    let user = client.restricted_user().expect("only who is restricted is refused");
+    let error = no_permission(user, attempt.entry, denied);
+    cx.db.stats.per_command[blocked.command.index()].rejected.add(1);
+    engine.errors.count(error.code());
+    Some(error)
 }

@@ -57,11 +57,16 @@ impl Runner {
             return self.end_reply(client, reply_at, out);
         };
         let entry = engine.table.get(id);
-        let plain =
-            client.is_plain() && entry.arity_allows(args.len()) && !engine.needs_password(client);
+        let plain = client.is_plain()
+            && !client.is_restricted()
+            && entry.arity_allows(args.len())
+            && !engine.needs_password(client);
         if !plain {
-            let request = refuse::Request { engine, client, entry, args };
-            if let Some(error) = refuse::refuse(&request) {
+            // Refused or not, it is the last that the client called.
+            client.last_command = Some(id);
+            let (worker, now_ms) = (self.worker, self.now_ms);
+            let mut request = refuse::Request { engine, client, entry, args, worker, now_ms };
+            if let Some(error) = refuse::refuse(&mut request) {
                 engine.stats[self.worker].per_command[id.index()].rejected.add(1);
                 let error = multi::refused(client, entry, error);
                 self.refused(engine, client, &error, out);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use acl::User;
 use journal::Reader;
 use resp::{Pending, Protocol};
 
@@ -114,8 +115,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     pub no_evict: bool,
     pub no_touch: bool,
-    /// Sent AUTH or HELLO with good credentials under this name; none is `default`.
-    pub user: Option<Box<str>>,
+    /// Whose permissions it has; none: all, for clients that are no connections.
+    user: Option<Arc<User>>,
+    /// Whether there are calls that the user may not make.
+    is_restricted: bool,
     /// CLIENT CAPA redirect.
     pub capa_redirect: bool,
     pub multi: Option<Box<Multi>>,
@@ -171,6 +174,7 @@ impl Client {
             no_evict: false,
             no_touch: false,
             user: None,
+            is_restricted: false,
             capa_redirect: false,
             multi: None,
             watch: None,
@@ -215,8 +219,44 @@ impl Client {
         self.fieldsets.get_or_insert_default()
     }
 
-    pub fn user(&self) -> &str {
-        self.user.as_deref().unwrap_or("default")
+    pub fn user(&self) -> Option<&Arc<User>> {
+        self.user.as_ref()
+    }
+
+    /// As CLIENT LIST and ACL WHOAMI print it.
+    pub fn user_name(&self) -> &[u8] {
+        self.user.as_ref().map_or(b"(superuser)", |user| user.name())
+    }
+
+    /// It goes on with the permissions of this user.
+    pub fn set_user(&mut self, user: Option<Arc<User>>) {
+        self.is_restricted = user.as_ref().is_some_and(|user| !user.is_unrestricted());
+        self.user = user;
+        if let Some(blocked) = &self.blocked {
+            blocked.set_user(self.restricted_user().cloned());
+        }
+    }
+
+    /// Whether there are calls that it may not make.
+    #[inline]
+    pub fn is_restricted(&self) -> bool {
+        self.is_restricted
+    }
+
+    /// The user, if there are calls that it may not make.
+    pub fn restricted_user(&self) -> Option<&Arc<User>> {
+        self.user.as_ref().filter(|_| self.is_restricted)
+    }
+
+    /// Lends the user out, to be given back by [`Client::give_back_user`]: there is none meanwhile.
+    pub(crate) fn lend_restricted_user(&mut self) -> Option<Arc<User>> {
+        if self.is_restricted { self.user.take() } else { None }
+    }
+
+    pub(crate) fn give_back_user(&mut self, lent: Option<Arc<User>>) {
+        if lent.is_some() {
+            self.user = lent;
+        }
     }
 
     /// Whether nothing but the plain path applies: in no transaction, replies on, not closing, not
@@ -234,15 +274,13 @@ impl Client {
         self.follows.is_some() || self.blocked.is_some() || self.subscriptions.is_some()
     }
 
-    /// RESET: everything but the connection itself is as new.
-    pub fn reset(&mut self, authenticated: bool) {
+    /// RESET: everything but the connection itself and its user is as new.
+    pub fn reset(&mut self) {
         self.db = 0;
         self.protocol = Protocol::Resp2;
-        self.authenticated = authenticated;
         self.reply_mode = ReplyMode::On;
         self.no_evict = false;
         self.no_touch = false;
-        self.user = None;
         self.multi = None;
         self.watch = None;
         self.fieldsets = None;

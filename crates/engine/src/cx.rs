@@ -137,6 +137,12 @@ impl<'a> Cx<'a> {
         self.db.now_ms()
     }
 
+    /// Whether it was queued by MULTI and runs inside EXEC. Not to be asked by commands that need
+    /// nothing but the shards of their keys.
+    pub fn is_queued(&self) -> bool {
+        !self.may_block
+    }
+
     /// Repeat this on replicas and in the AOF instead of the request.
     pub fn propagate(&mut self, args: &[&[u8]]) {
         self.db.effects.propagate(args);

@@ -9,6 +9,7 @@
 //!     stats      counters for each worker        lazyfree the background thread
 //!     waits      clients that wait for keys      pubsub   who listens, and messages
 //!     latency    what took long, and when        command_logs  slow and large commands
+//!     acl        users, and what they were refused
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -29,6 +30,7 @@ use crate::clients::Clients;
 use crate::command_log::CommandLogs;
 use crate::cx::Handler;
 use crate::latency::LatencyMonitor;
+use crate::permission::{Acl, declared_users};
 use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
@@ -54,6 +56,10 @@ pub trait Host: Send + Sync {
     }
     /// Rewrites the configuration file.
     fn rewrite_config(&self, config: &Config) -> Result<(), String>;
+    /// What a file holds. The error is the system's words.
+    fn read_file(&self, path: &str) -> Result<Vec<u8>, String>;
+    /// Puts this in a file's place, in one step, and on the disk. The error is the system's words.
+    fn replace_file(&self, path: &str, text: &[u8]) -> Result<(), String>;
     /// Facts about the process that INFO prints: (section, field, value). The fields of
     /// [`crate::info`] that are read as a fact, and what MEMORY STATS and DOCTOR compute with:
     ///
@@ -97,6 +103,7 @@ pub struct Engine {
     pub lazyfree: LazyFree,
     pub waits: Waits,
     pub pubsub: PubSub,
+    pub acl: Acl,
     pub clients: PerWorker<Clients>,
     pub stats: Box<[CachePadded<WorkerStats>]>,
     pub errors: ErrorStats,
@@ -170,6 +177,8 @@ impl Engine {
         random.fill(&mut seed);
         let table = command_table(commands, &config)
             .expect("whoever read the configuration has tried its rename-command lines");
+        let users = declared_users(&table, &config)
+            .expect("whoever read the configuration has tried its user lines");
         let databases = config.int(config::id::DATABASES) as usize;
         let (gate, seats) = Gate::new(workers);
         let settings = Settings::default();
@@ -185,6 +194,7 @@ impl Engine {
             lazyfree: LazyFree::start(),
             waits: Waits::new(workers),
             pubsub: PubSub::new(workers),
+            acl: Acl::new(users),
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
             command_logs: CommandLogs::default(),
@@ -208,6 +218,7 @@ impl Engine {
             shutting_down: AtomicBool::new(false),
             table,
         };
+        engine.note_default_user(&engine.acl.users());
         (engine, seats)
     }
 
@@ -229,7 +240,7 @@ impl Engine {
     /// one is set later, as in Redis.
     pub fn new_client(&self, now_ms: i64) -> Client {
         let mut client = Client::new(self.next_client_id(), now_ms);
-        client.authenticated = !self.settings.password_required.load(Relaxed);
+        self.begin_as_default(&mut client);
         client
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use acl::Denied;
+
 /// An error reply without the leading `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CmdError(pub Cow<'static, str>);
@@ -116,6 +118,8 @@ fixed! {
     WITHSCORES_BYLEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
     WEIGHT_NOT_FLOAT = "ERR weight value is not a float";
     COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    SORT_BY_DENIED = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+    SORT_GET_DENIED = "ERR GET option of SORT denied due to insufficient ACL permissions.";
     GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
     RADIUS_NOT_FLOAT = "ERR need numeric radius";
     RADIUS_NEGATIVE = "ERR radius cannot be negative";
@@ -132,6 +136,10 @@ fixed! {
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
+    NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    ACL_NOT_SAVED = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
+    GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
     NO_PROTO = "NOPROTO unsupported protocol version";
     NESTED_MULTI = "ERR MULTI calls can not be nested";
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
@@ -265,6 +273,20 @@ impl CmdError {
         CmdError::text(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
+    /// When it was queued it was allowed.
+    pub fn no_longer_permitted(denied: Denied) -> CmdError {
+        let reason = match denied {
+            Denied::Command => "no permission to execute the command or subcommand",
+            Denied::Key(_) => "no permission to touch the specified keys",
+            Denied::Channel(_) => "no permission to access one of the channels used as arguments",
+            Denied::Database(_) => "no permission to access the database",
+        };
+        CmdError::text(format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the \
+             EXEC call. This command is no longer allowed for the following reason: {reason}"
+        ))
+    }
+
     pub fn unknown_subcommand(container: &str, sub: &[u8]) -> CmdError {
         CmdError::text(format!(
             "ERR unknown subcommand '{}'. Try {} HELP.",
@@ -358,6 +380,15 @@ impl CmdError {
     /// `event` is one of the latency monitor's, or would be.
     pub fn no_samples(event: &[u8]) -> CmdError {
         CmdError::text(format!("ERR No samples available for event '{}'", lossy(event)))
+    }
+
+    /// `what` is `User` or `Command`.
+    pub fn not_found(what: &str, name: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR {what} '{}' not found", lossy(name)))
+    }
+
+    pub fn unknown_category(name: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unknown category '{}'", Shown(name, 128)))
     }
 
     pub fn no_such_user(name: &[u8]) -> CmdError {

@@ -8,11 +8,11 @@
 
 pub mod ahead;
 pub mod attention;
-pub mod auth;
 pub mod batch;
 pub mod blocked;
 pub mod call;
 pub mod client;
+pub mod client_line;
 pub mod clients;
 pub mod collate;
 pub mod command_log;
@@ -29,6 +29,7 @@ pub mod latency;
 pub mod multi;
 pub mod notify;
 pub mod output;
+pub mod permission;
 pub mod pubsub;
 pub mod refuse;
 pub mod sampler;

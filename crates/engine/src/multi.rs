@@ -15,6 +15,7 @@ use crate::call::call_nested;
 use crate::client::Client;
 use crate::cx::{Cx, Handler};
 use crate::error::{CmdError, CmdResult};
+use crate::permission::Attempt;
 
 /// A transaction under way.
 #[derive(Default)]
@@ -175,7 +176,17 @@ pub fn exec(cx: &mut Cx<'_>) -> CmdResult {
             cx.reply.error(CmdError::NOT_IN_MULTI.0.as_bytes());
             continue;
         }
-        call_nested(cx, *id, args.as_args());
+        let (entry, args) = (cx.engine.table.get(*id), args.as_args());
+        let (db, worker, now_ms) = (cx.client.db, cx.worker, cx.now_ms());
+        let context = acl::log::Context::Multi;
+        let attempt = Attempt { entry, args, db, context, worker, now_ms };
+        if let Err(denied) = cx.engine.permit(cx.client, &attempt) {
+            let error = CmdError::no_longer_permitted(denied);
+            cx.engine.errors.count(error.code());
+            cx.reply.error(error.0.as_bytes());
+            continue;
+        }
+        call_nested(cx, *id, args);
     }
     // The queued commands have said what to repeat; EXEC itself adds nothing.
     cx.db.effects.propagate_nothing();

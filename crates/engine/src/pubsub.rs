@@ -65,6 +65,10 @@ impl Subscriptions {
         self.0.is_empty()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (Topic, &[u8])> {
+        self.0.iter().map(|(topic, name)| (*topic, &**name))
+    }
+
     fn of(&self, topic: Topic) -> impl Iterator<Item = &[u8]> {
         self.0.iter().filter(move |(kind, _)| *kind == topic).map(|(_, name)| &**name)
     }

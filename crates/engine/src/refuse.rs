@@ -3,7 +3,7 @@
 //! The order is Redis's and clients can see it: an unknown command is reported before a missing
 //! password, a missing password before anything about memory. Each reason is one small function;
 //! the list is data. A command on the plain path skips the list: it is authenticated or needs no
-//! password, in no transaction, and carries no flag that any reason looks at.
+//! password, may do anything, is in no transaction, and carries no flag that any reason looks at.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -15,42 +15,65 @@ use crate::client::Client;
 use crate::cx::Handler;
 use crate::engine::Engine;
 use crate::error::CmdError;
+use crate::permission::{Attempt, no_permission};
 
 /// What a reason may look at.
 pub(crate) struct Request<'a> {
     pub(crate) engine: &'a Engine,
-    pub(crate) client: &'a Client,
+    pub(crate) client: &'a mut Client,
     pub(crate) entry: &'a Entry<Handler>,
     pub(crate) args: Args<'a>,
+    pub(crate) worker: usize,
+    pub(crate) now_ms: i64,
 }
 
-type Reason = fn(&Request<'_>) -> Option<CmdError>;
+type Reason = fn(&mut Request<'_>) -> Option<CmdError>;
 
 const REASONS: &[(&str, Reason)] = &[
     ("arity", arity),
     ("authentication", authentication),
     ("inside a transaction", no_multi),
+    ("permission", permission),
     ("only listens", only_listens),
 ];
 
-pub(crate) fn refuse(request: &Request<'_>) -> Option<CmdError> {
+pub(crate) fn refuse(request: &mut Request<'_>) -> Option<CmdError> {
     REASONS.iter().find_map(|(_, reason)| reason(request))
 }
 
-fn arity(r: &Request<'_>) -> Option<CmdError> {
+fn arity(r: &mut Request<'_>) -> Option<CmdError> {
     (!r.entry.arity_allows(r.args.len())).then(|| CmdError::wrong_arity(&r.entry.full_name))
 }
 
-fn authentication(r: &Request<'_>) -> Option<CmdError> {
+fn authentication(r: &mut Request<'_>) -> Option<CmdError> {
     let needed = r.engine.settings.password_required.load(Relaxed)
         && !r.client.authenticated
         && !r.entry.has(Flag::NoAuth);
     needed.then_some(CmdError::NO_AUTH)
 }
 
+fn permission(r: &mut Request<'_>) -> Option<CmdError> {
+    let context = if r.client.multi.is_some() {
+        acl::log::Context::Multi
+    } else {
+        acl::log::Context::TopLevel
+    };
+    let attempt = Attempt {
+        entry: r.entry,
+        args: r.args,
+        db: r.client.db,
+        context,
+        worker: r.worker,
+        now_ms: r.now_ms,
+    };
+    let denied = r.engine.permit(r.client, &attempt).err()?;
+    let user = r.client.restricted_user().expect("only who is restricted is refused");
+    Some(no_permission(user, r.entry, denied))
+}
+
 /// What else may be said on a connection of RESP2 that has subscribed: it cannot tell replies from
 /// messages.
-fn only_listens(r: &Request<'_>) -> Option<CmdError> {
+fn only_listens(r: &mut Request<'_>) -> Option<CmdError> {
     const ALLOWED: &[&str] = &[
         "ping",
         "subscribe",
@@ -67,6 +90,6 @@ fn only_listens(r: &Request<'_>) -> Option<CmdError> {
     refused.then(|| CmdError::only_listens(&r.entry.full_name))
 }
 
-fn no_multi(r: &Request<'_>) -> Option<CmdError> {
+fn no_multi(r: &mut Request<'_>) -> Option<CmdError> {
     (r.client.multi.is_some() && r.entry.has(Flag::NoMulti)).then_some(CmdError::NOT_IN_MULTI)
 }

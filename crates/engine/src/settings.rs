@@ -30,7 +30,10 @@ pub struct Settings {
     pub lazy_user_del: AtomicBool,
     pub lazy_user_flush: AtomicBool,
     pub protected_mode: AtomicBool,
+    /// Whether a new connection must log in. It follows from the default user, not from the
+    /// configuration: see [`crate::permission`].
     pub password_required: AtomicBool,
+    pub acl_log_entries_max: AtomicUsize,
     pub output_limit: OutputLimit,
     pub pubsub_output_limit: OutputLimit,
     pub events: Wanted,
@@ -128,7 +131,7 @@ impl Settings {
         let any_version = config.choice(id::RDB_VERSION_CHECK) == "relaxed";
         self.rdb_any_version.store(any_version, Relaxed);
         self.limits.load(config);
-        self.password_required.store(!config.text(id::REQUIREPASS).is_empty(), Relaxed);
+        self.acl_log_entries_max.store(config.size(id::ACLLOG_MAX_LEN), Relaxed);
     }
 
     #[inline]

@@ -94,6 +94,11 @@ worker_stats! {
     world_commands,
     query_buffer_limit_closed,
     output_buffer_limit_closed,
+    acl_denied_logins,
+    acl_denied_commands,
+    acl_denied_keys,
+    acl_denied_channels,
+    acl_denied_databases,
 }
 
 impl WorkerStats {

@@ -2,9 +2,10 @@
 //!
 //! Nearly all requests of a busy server are of this kind, and a pipeline has many in a row. What
 //! is the same for all of them is looked at once: the client is in no transaction, authenticated,
-//! wants its replies; the clock, the journal's state, the selected database. One `Cx` serves them
-//! all, only its arguments change. A request of any other kind ends the run and goes the general
-//! way, in `call.rs`.
+//! wants its replies; who its user is, if it may not do everything; the clock, the journal's state,
+//! the selected database. One `Cx` serves them all, only its arguments change. A request of any
+//! other kind, or one that the user may not make, ends the run and goes the general way, in
+//! `call.rs`.
 //!
 //! # Invariants
 //!
@@ -31,6 +32,7 @@ use crate::cx::{Cx, KeyHashes};
 use crate::db::Db;
 use crate::elements::fetch_elements;
 use crate::engine::Engine;
+use crate::permission;
 
 /// With more arguments a command is timed by itself.
 const BRIEF_ARGS_MAX: usize = 16;
@@ -66,6 +68,7 @@ impl Runner {
             Access::one(keyspace, 0).unwrap_or(Access::Nothing)
         };
         let (protocol, no_touch) = (client.protocol, client.no_touch);
+        let restricted = client.lend_restricted_user();
         let mut cx = Cx {
             args: batch.args(from, input),
             db: Db {
@@ -82,7 +85,7 @@ impl Runner {
                 replays: self.replays,
             },
             reply: Reply::new(out, protocol),
-            client,
+            client: &mut *client,
             engine,
             world: None,
             entry: engine.table.get(first),
@@ -108,6 +111,11 @@ impl Runner {
                 || !entry.arity_allows(args.len())
                 || inside.is_wanted()
                 || reply_len > TURN_REPLY_BYTES_MAX
+            {
+                break;
+            }
+            if let Some(user) = &restricted
+                && !permission::allows(user, entry, args, db)
             {
                 break;
             }
@@ -159,6 +167,7 @@ impl Runner {
             stats.commands.add(count);
         }
         drop(cx);
+        client.give_back_user(restricted);
         self.last_ticks = timer.since;
         (at, ran)
     }

@@ -1,10 +1,11 @@
 //! The outside as the engine asks for it: waking workers, the log, the allocator, the process.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use config::{Config, OptId, Scope};
+use config::{Config, LiveLines, OptId, Scope, id};
 use engine::Engine;
 use engine::engine::{Host, Shutdown};
 
@@ -12,7 +13,7 @@ use crate::alloc;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
 use crate::process::facts::Identity;
-use crate::process::{allocator, apply, crash, dir, facts, log, rewrite};
+use crate::process::{allocator, apply, crash, dir, facts, log, reason, replace, rewrite};
 
 pub(crate) struct ServerHost {
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -39,6 +40,25 @@ impl ServerHost {
             is_shutting_down: AtomicBool::new(false),
         }
     }
+
+    fn rewrite(&self, config: &Config, scope: Scope) -> Result<(), String> {
+        let live: Vec<_> =
+            self.engine.get().map(|engine| user_lines(engine, config)).into_iter().collect();
+        rewrite::run(config, &live, self.identity.config_file.as_deref(), scope)
+    }
+}
+
+/// The users as lines of the configuration file; none if they have a file of their own.
+fn user_lines(engine: &Engine, config: &Config) -> LiveLines {
+    let lines = match config.bytes(id::ACLFILE).is_empty() {
+        true => engine.acl.users().lines(),
+        false => Vec::new(),
+    };
+    let written = |line: &Vec<u8>| {
+        let words: Vec<_> = line.split(|byte| *byte == b' ').map(config::written).collect();
+        words.join(&b' ')
+    };
+    LiveLines { directive: "user".to_owned(), lines: lines.iter().map(written).collect() }
 }
 
 impl Host for ServerHost {
@@ -65,11 +85,19 @@ impl Host for ServerHost {
     }
 
     fn rewrite_config(&self, config: &Config) -> Result<(), String> {
-        rewrite::run(config, self.identity.config_file.as_deref(), Scope::Changed)
+        self.rewrite(config, Scope::Changed)
     }
 
     fn rewrite_config_in_full(&self, config: &Config) -> Result<(), String> {
-        rewrite::run(config, self.identity.config_file.as_deref(), Scope::All)
+        self.rewrite(config, Scope::All)
+    }
+
+    fn read_file(&self, path: &str) -> Result<Vec<u8>, String> {
+        std::fs::read(path).map_err(|error| reason(&error))
+    }
+
+    fn replace_file(&self, path: &str, text: &[u8]) -> Result<(), String> {
+        replace::replace(Path::new(path), text).map_err(|error| reason(&error))
     }
 
     fn facts(&self) -> Vec<(&'static str, &'static str, String)> {

@@ -17,6 +17,7 @@ mod listen;
 mod process;
 mod worker;
 
+use std::borrow::Cow;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,18 +76,20 @@ fn configure(command_line: &CommandLine) -> Result<(Config, Vec<String>), String
     let warnings = Load::new(&config::Disk, false)
         .run(&mut config, command_line, &stdin)
         .map_err(|error| error.report(&format!("Ochre {}", version::OCHRE)))?;
-    engine::engine::command_table(commands::all(), &config)
+    let table = engine::engine::command_table(commands::all(), &config)
         .map_err(|(line, error)| refused(line, error.text()))?;
+    engine::permission::declared_users(&table, &config)
+        .map_err(|(line, why)| refused(line, why))?;
     Ok((config, warnings))
 }
 
 /// What to print of a line that was read well and cannot be done.
-fn refused(line: config::Collected, reason: &'static str) -> String {
+fn refused(line: config::Collected, reason: impl Into<Cow<'static, str>>) -> String {
     let error = config::LoadError::Line {
         place: "the configuration".to_owned(),
         line: line.line,
         text: String::from_utf8_lossy(&line.text).into_owned(),
-        refusal: reason.into(),
+        refusal: reason.into().into(),
         hint: None,
     };
     error.report(&format!("Ochre {}", version::OCHRE))
@@ -126,6 +129,7 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     let engine: &'static Engine = Box::leak(Box::new(engine));
     assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
+    engine.start_acl()?;
     process.ready(&engine.config(), listeners.has_tcp(), listeners.unix_path());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");

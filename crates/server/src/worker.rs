@@ -347,7 +347,5 @@ fn is_protected_from(engine: &Engine, address: &Address) -> bool {
         Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
         Address::Unix(_) | Address::None => false,
     };
-    is_remote
-        && engine.settings.protected_mode.load(Relaxed)
-        && !engine.settings.password_required.load(Relaxed)
+    is_remote && engine.settings.protected_mode.load(Relaxed) && !engine.has_password()
 }

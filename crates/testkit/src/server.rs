@@ -8,6 +8,7 @@
 //! assert_eq!(server.reply(&mut ann, "PING"), resp::Value::Simple(b"PONG".to_vec()));
 //! ```
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use config::Config;
@@ -23,6 +24,7 @@ use store::Seat;
 pub struct TestHost {
     pub log: Mutex<Vec<String>>,
     pub shutdown: Mutex<Option<Shutdown>>,
+    pub files: Mutex<HashMap<String, Vec<u8>>>,
     /// An option whose effect cannot be had.
     pub refuses: Mutex<Option<config::OptId>>,
 }
@@ -49,6 +51,17 @@ impl Host for TestHost {
 
     fn rewrite_config(&self, _config: &Config) -> Result<(), String> {
         Err("The server is running without a config file".into())
+    }
+
+    fn read_file(&self, path: &str) -> Result<Vec<u8>, String> {
+        let files = self.files.lock().expect("tests do not panic while reading");
+        files.get(path).cloned().ok_or_else(|| "No such file or directory".to_owned())
+    }
+
+    fn replace_file(&self, path: &str, text: &[u8]) -> Result<(), String> {
+        let mut files = self.files.lock().expect("tests do not panic while writing");
+        files.insert(path.to_owned(), text.to_vec());
+        Ok(())
     }
 
     fn facts(&self) -> Vec<(&'static str, &'static str, String)> {

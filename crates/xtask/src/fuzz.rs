@@ -38,6 +38,14 @@ const TARGETS: &[Target] = &[
         seeds: &[b"set key \"a \\x0f\\n\" 'it\\'s'", b"save 900 1"],
     },
     Target {
+        name: "acl_rules",
+        attack: acl::fuzz::fuzz_rules,
+        seeds: &[
+            b"on\n>secret\n~a*\n%R~b\n&news\n+@read\n-get\n+config|get\n+select|0\ndb=1,2",
+            b"(+@all ~x %W~y)\n(-@write &c)\nreset\nallkeys\n#00",
+        ],
+    },
+    Target {
         // The first byte, times three, is the length that is claimed.
         name: "lzf",
         attack: base::lzf::fuzz_lzf,

@@ -4,13 +4,12 @@
 //!   names      SETNAME GETNAME SETINFO ID INFO      what the caller is called
 //!   switches   REPLY NO-EVICT NO-TOUCH CAPA …       what the caller wants done differently
 //!   list       LIST                                 a line for each client ─┬─ filter  which ones
-//!   kill       KILL                                 closes clients ─────────┘  line    the line
+//!   kill       KILL                                 closes clients ─────────┘
 //!   unblock    UNBLOCK                              ends a wait
 //! ```
 
 mod filter;
 mod kill;
-mod line;
 mod list;
 pub(super) mod names;
 mod switches;

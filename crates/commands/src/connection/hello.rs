@@ -1,8 +1,8 @@
 //! HELLO and AUTH: protocol and password.
 
+use acl::users::DEFAULT_USER;
 use command::declare::*;
 use config::id;
-use engine::auth::DEFAULT_USER;
 use engine::engine::REDIS_VERSION;
 use engine::{CmdError, CmdResult, Command, Cx};
 use resp::Protocol;
@@ -44,7 +44,7 @@ fn auth(cx: &mut Cx<'_>) -> CmdResult {
         3 => (cx.arg(1), cx.arg(2)),
         _ => return Err(CmdError::SYNTAX),
     };
-    cx.engine.authenticate(cx.client, user, password)?;
+    cx.authenticate(user, password)?;
     cx.reply.ok();
     Ok(())
 }
@@ -100,7 +100,7 @@ struct Wish<'a> {
 fn hello(cx: &mut Cx<'_>) -> CmdResult {
     let wish = parse_hello(cx)?;
     if let Some((user, password)) = wish.credentials {
-        cx.engine.authenticate(cx.client, user, password)?;
+        cx.authenticate(user, password)?;
     }
     if cx.engine.needs_password(cx.client) {
         return Err(CmdError::HELLO_NO_AUTH);

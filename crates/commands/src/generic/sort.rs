@@ -139,6 +139,8 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     fn parse(cx: &Cx<'a>, may_store: bool) -> Result<Options<'a>, CmdError> {
         let mut options = Options { count: -1, ..Options::default() };
+        // Whoever may not read every key must not get at one by a pattern.
+        let may_follow = cx.may_read_any_key();
         let mut i = 2;
         while i < cx.argc() {
             let left = cx.argc() - i - 1;
@@ -156,8 +158,14 @@ impl<'a> Options<'a> {
                 i += 1;
             } else if cx.is_word(i, "BY") && left >= 1 {
                 options.by = Some(cx.arg(i + 1));
+                if !may_follow && !options.keeps_order() {
+                    return Err(CmdError::SORT_BY_DENIED);
+                }
                 i += 1;
             } else if cx.is_word(i, "GET") && left >= 1 {
+                if !may_follow {
+                    return Err(CmdError::SORT_GET_DENIED);
+                }
                 options.gets.push(cx.arg(i + 1));
                 i += 1;
             } else {

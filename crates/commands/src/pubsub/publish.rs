@@ -2,7 +2,7 @@
 
 use command::declare::Flag::{Fast, Loading, MayReplicate, PubSub, Stale};
 use command::declare::KeyFlag::NotKey;
-use command::declare::{Group, Lock, key, text};
+use command::declare::{Channels, Group, Lock, key, text};
 use engine::{Command, Cx};
 
 pub(super) const PUBLISH: Command = Command {
@@ -13,6 +13,7 @@ pub(super) const PUBLISH: Command = Command {
     complexity: "O(N+M): N clients that listen to the channel, M patterns that anybody listens to",
     flags: &[PubSub, Loading, Stale, Fast, MayReplicate],
     args: &[text("channel"), text("message")],
+    channels: Some(Channels::Published),
     lock: Some(Lock::Local),
     examples: &[
         ("PUBLISH news hello", "(integer) 0"),

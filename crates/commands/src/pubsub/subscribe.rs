@@ -5,7 +5,7 @@
 
 use command::declare::Flag::{self, Loading, NoScript, PubSub, Stale};
 use command::declare::KeyFlag::NotKey;
-use command::declare::{Group, Lock, key, many, opt, pattern, text};
+use command::declare::{Channels, Group, Lock, key, many, opt, pattern, text};
 use engine::pubsub::Topic;
 use engine::{CmdResult, Command, Cx};
 
@@ -19,6 +19,7 @@ pub(super) const SUBSCRIBE: Command = Command {
     complexity: "O(N) with N channels",
     flags: FLAGS,
     args: &[many(text("channel"))],
+    channels: Some(Channels::Subscribed),
     lock: Some(Lock::Local),
     examples: &[
         ("SUBSCRIBE news", "1) \"subscribe\"\n2) \"news\"\n3) (integer) 1"),
@@ -32,6 +33,7 @@ pub(super) const PSUBSCRIBE: Command = Command {
     summary: "Listens to the channels whose names match patterns.",
     complexity: "O(N) with N patterns",
     args: &[many(pattern("pattern"))],
+    channels: Some(Channels::SubscribedPatterns),
     examples: &[
         ("PSUBSCRIBE n?ws", "1) \"psubscribe\"\n2) \"n?ws\"\n3) (integer) 1"),
         ("PSUBSCRIBE", "(error) ERR wrong number of arguments for 'psubscribe' command"),
@@ -57,6 +59,7 @@ pub(super) const UNSUBSCRIBE: Command = Command {
     name: "UNSUBSCRIBE",
     summary: "Listens no more to channels; without names, to none at all.",
     args: &[opt(many(text("channel")))],
+    channels: None,
     examples: &[
         ("UNSUBSCRIBE news", "1) \"unsubscribe\"\n2) \"news\"\n3) (integer) 0"),
         ("UNSUBSCRIBE", "1) \"unsubscribe\"\n2) (nil)\n3) (integer) 0"),
@@ -70,6 +73,7 @@ pub(super) const PUNSUBSCRIBE: Command = Command {
     summary: "Listens no more to patterns; without any, to none at all.",
     complexity: "O(N) with N patterns",
     args: &[opt(many(pattern("pattern")))],
+    channels: None,
     examples: &[
         ("PUNSUBSCRIBE n?ws", "1) \"punsubscribe\"\n2) \"n?ws\"\n3) (integer) 0"),
         ("PUNSUBSCRIBE", "1) \"punsubscribe\"\n2) (nil)\n3) (integer) 0"),
@@ -83,6 +87,7 @@ pub(super) const SUNSUBSCRIBE: Command = Command {
     since: "7.0.0",
     summary: "Listens no more to shard channels; without names, to none at all.",
     args: &[opt(many(key("shardchannel", &[NotKey])))],
+    channels: None,
     examples: &[
         ("SUNSUBSCRIBE news", "1) \"sunsubscribe\"\n2) \"news\"\n3) (integer) 0"),
         ("SUNSUBSCRIBE", "1) \"sunsubscribe\"\n2) (nil)\n3) (integer) 0"),

@@ -7,8 +7,6 @@
 //!
 //! SET owns the world: a command sees all of a change or nothing of it.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use ::config::{Changed, Config, OptId, SetBy, SetError, id};
 use command::declare::{Flag::*, Group, Lock, block, many, text};
 use engine::{CmdError, CmdResult, Command, Cx, Engine};
@@ -99,15 +97,16 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     if !cx.argc().is_multiple_of(2) {
         return Err(CmdError::SYNTAX);
     }
-    let had_password = cx.engine.settings.password_required.load(Relaxed);
     let by = SetBy { is_local: cx.client.is_local(), is_loading: false };
     let mut config = cx.engine.config();
     let plan = config.plan_set(&pairs, by).map_err(refused)?;
     let changed = config.commit(plan);
+    let sets_password = changed.contains(id::REQUIREPASS);
     take_effect(cx.engine, &mut config, changed).map_err(refused)?;
+    let password = sets_password.then(|| config.bytes(id::REQUIREPASS).to_vec());
     drop(config);
-    if !had_password && cx.engine.settings.password_required.load(Relaxed) {
-        keep_present_clients(cx);
+    if let Some(password) = password {
+        set_default_password(cx, &password);
     }
     cx.reply.ok();
     Ok(())
@@ -155,13 +154,15 @@ fn warn_of_small_maxmemory(engine: &Engine, config: &Config) {
     }
 }
 
-/// Who is connected when a password is first required stays logged in, as in Redis.
-fn keep_present_clients(cx: &mut Cx<'_>) {
-    cx.client.authenticated = true;
+/// Who is logged in stays logged in.
+fn set_default_password(cx: &mut Cx<'_>, password: &[u8]) {
+    let engine = cx.engine;
     let world = cx.world.as_mut().expect("CONFIG SET owns the world");
-    for clients in cx.engine.clients.all(world) {
-        clients.iter_mut().for_each(|(_, client)| client.authenticated = true);
-    }
+    let set = |users: &mut acl::Users| {
+        users.set_default_password(password, &engine.table);
+        Ok(())
+    };
+    engine.change_users(world, cx.client, set).expect("any text is a password");
 }
 
 fn refused(error: SetError) -> CmdError {

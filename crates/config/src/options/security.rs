@@ -3,7 +3,6 @@
 use crate::option::Opt;
 use crate::option::declare::*;
 
-const ACL: &str = "ACL";
 const MODULES: &str = "Ochre loads no modules";
 const WHO: &[&str] = &["no", "yes", "local"];
 
@@ -11,15 +10,15 @@ pub(super) const OPTIONS: &[Opt] = &[
     text_or_none("requirepass", "Password of the default user; not set means none is needed.")
         .sensitive()
         .now(),
-    text("aclfile", "", "File with the users, for ACL LOAD and ACL SAVE.").at_start().later(ACL),
-    int("acllog-max-len", 0, MAX, "128", "Entries that ACL LOG remembers.").later(ACL),
+    text("aclfile", "", "File with the users, for ACL LOAD and ACL SAVE.").at_start().now(),
+    int("acllog-max-len", 0, MAX, "128", "Entries that ACL LOG remembers.").now(),
     choice(
         "acl-pubsub-default",
         &["allchannels", "resetchannels"],
         "resetchannels",
         "Channels a new user may use.",
     )
-    .later(ACL),
+    .now(),
     choice(
         "enable-protected-configs",
         WHO,

@@ -142,10 +142,19 @@ pub(super) const STATS: &[Field] = &[
     number("instantaneous_eventloop_duration_usec", "Microseconds of a turn, now.", |s| {
         s.engine.rate(Rate::TurnTime) / s.engine.rate(Rate::Turns).max(1)
     }),
-    fixed("acl_access_denied_auth", "Logins refused.", "0"),
-    fixed("acl_access_denied_cmd", "Commands refused by ACL.", "0"),
-    fixed("acl_access_denied_key", "Keys refused by ACL.", "0"),
-    fixed("acl_access_denied_channel", "Channels refused by ACL.", "0"),
+    number("acl_access_denied_auth", "Logins refused.", |s| s.total(|w| w.acl_denied_logins.get())),
+    number("acl_access_denied_cmd", "Commands refused by ACL.", |s| {
+        s.total(|w| w.acl_denied_commands.get())
+    }),
+    number("acl_access_denied_key", "Keys refused by ACL.", |s| {
+        s.total(|w| w.acl_denied_keys.get())
+    }),
+    number("acl_access_denied_channel", "Channels refused by ACL.", |s| {
+        s.total(|w| w.acl_denied_channels.get())
+    }),
+    number("acl_access_denied_db", "Databases refused by ACL.", |s| {
+        s.total(|w| w.acl_denied_databases.get())
+    }),
 ];
 
 pub(super) const REPLICATION: &[Field] = &[

@@ -12,7 +12,7 @@
 //!   [`oom_score`], [`title`], [`locale`], [`affinity`], [`dir`]
 //! - how it ends: [`signals`], [`crash`]
 //! - what it knows: [`machine`], [`facts`], [`allocator`], [`questions`]
-//! - what CONFIG reaches: [`apply`], [`rewrite`]
+//! - what CONFIG reaches: [`apply`], [`rewrite`]; files that change in one step: [`replace`]
 
 pub(crate) mod affinity;
 pub(crate) mod allocator;
@@ -30,6 +30,7 @@ pub(crate) mod machine;
 mod oom_score;
 mod pidfile;
 pub(crate) mod questions;
+pub(crate) mod replace;
 pub(crate) mod rewrite;
 pub(crate) mod signals;
 mod supervised;

@@ -9,9 +9,8 @@
 
 use command::declare::*;
 use engine::client::Address;
+use engine::client_line::{FLAG_LETTERS, Viewer, capa, flags};
 use engine::{Client, CmdError, Cx};
-
-use super::line::{FLAG_LETTERS, Viewer, capa, flags};
 
 /// What a client is to the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Criteria<'_> {
         [
             self.ids.as_ref().map(|ids| ids.contains(&(client.id as i64))),
             self.kind.map(|kind| kind == ClientType::of(client)),
-            has_text(self.user, client.user().as_bytes()),
+            has_text(self.user, client.user_name()),
             address(self.addr, &client.address),
             address(self.laddr, &client.local_address),
             has_text(self.name, &names.name).map(|is| is && !names.name.is_empty()),
@@ -199,7 +198,9 @@ fn parse_criterion<'a>(
     };
     match word {
         b"TYPE" => criteria.kind = Some(ClientType::named(value)?),
-        b"USER" if !cx.engine.is_user(value) => return Err(CmdError::no_such_user(value)),
+        b"USER" if cx.engine.acl.users().get(value).is_none() => {
+            return Err(CmdError::no_such_user(value));
+        }
         b"USER" => criteria.user = Some(value),
         b"ADDR" => criteria.addr = Some(value),
         b"LADDR" => criteria.laddr = Some(value),

@@ -6,12 +6,12 @@
 
 use command::declare::*;
 use engine::client::Closing;
+use engine::client_line::Viewer;
 use engine::{CmdError, CmdResult, Command, Cx};
 
 use Flag::{Admin, Loading, NoScript, Stale};
 
 use super::filter::{self, Filter, Ids, ids_arg, kind_arg};
-use super::line::Viewer;
 
 const TYPES: &[Arg] = &[
     flag("NORMAL"),

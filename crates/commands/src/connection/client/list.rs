@@ -1,12 +1,12 @@
 //! CLIENT LIST: a line for each client, those that connected first before the others.
 
 use command::declare::*;
+use engine::client_line::Viewer;
 use engine::{Client, CmdResult, Command, Cx};
 
 use Flag::{Admin, Loading, NoScript, Stale};
 
 use super::filter::{self, Filter, Ids, ids_arg, kind_arg};
-use super::line::Viewer;
 
 const TYPES: &[Arg] = &[
     flag("NORMAL"),

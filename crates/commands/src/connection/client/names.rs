@@ -1,11 +1,10 @@
 //! CLIENT SETNAME, GETNAME, SETINFO, ID, INFO: what the caller is called.
 
 use command::declare::*;
+use engine::client_line::Viewer;
 use engine::{CmdError, CmdResult, Command, Cx};
 
 use Flag::{Loading, NoScript, Stale};
-
-use super::line::Viewer;
 
 pub(super) const SETNAME: Command = Command {
     name: "SETNAME",

@@ -1,4 +1,4 @@
-//! The line that CLIENT LIST and CLIENT INFO print of a client.
+//! The line that CLIENT LIST, CLIENT INFO and ACL LOG print of a client.
 //!
 //! ```text
 //!   id=7 addr=127.0.0.1:51002 laddr=127.0.0.1:6379 fd=9 name=worker-7 age=12 idle=0 flags=N db=0 …
@@ -12,16 +12,18 @@
 
 use std::io::Write;
 
-use engine::client::{Address, Closing};
-use engine::pubsub::Topic;
-use engine::{Client, Cx, Engine};
 use resp::{Args, Protocol};
 
+use crate::client::{Address, Client, Closing};
+use crate::cx::Cx;
+use crate::engine::Engine;
+use crate::pubsub::Topic;
+
 /// Every letter that `flags` may show.
-pub(super) const FLAG_LETTERS: &[u8] = b"AbBcCdeEiIMNOPrRStTuUx";
+pub const FLAG_LETTERS: &[u8] = b"AbBcCdeEiIMNOPrRStTuUx";
 
 /// Who looks at clients, and when.
-pub(super) struct Viewer<'a> {
+pub struct Viewer<'a> {
     engine: &'a Engine,
     now_ms: i64,
     /// The client that asks, and what it asked.
@@ -30,26 +32,31 @@ pub(super) struct Viewer<'a> {
 }
 
 impl<'a> Viewer<'a> {
-    pub(super) fn of(cx: &Cx<'a>) -> Viewer<'a> {
-        Viewer { engine: cx.engine, now_ms: cx.now_ms(), own_id: cx.client.id, request: cx.args }
+    pub fn of(cx: &Cx<'a>) -> Viewer<'a> {
+        Viewer::new(cx.engine, cx.now_ms(), cx.client.id, cx.args)
     }
 
-    pub(super) fn is_own(&self, client: &Client) -> bool {
+    /// The client with this id asks: `request`.
+    pub fn new(engine: &'a Engine, now_ms: i64, own_id: u64, request: Args<'a>) -> Viewer<'a> {
+        Viewer { engine, now_ms, own_id, request }
+    }
+
+    pub fn is_own(&self, client: &Client) -> bool {
         client.id == self.own_id
     }
 
     /// Seconds since the client connected.
-    pub(super) fn age_s(&self, client: &Client) -> i64 {
+    pub fn age_s(&self, client: &Client) -> i64 {
         (self.now_ms - client.created_ms).max(0) / 1000
     }
 
     /// Seconds since the client was last served.
-    pub(super) fn idle_s(&self, client: &Client) -> i64 {
+    pub fn idle_s(&self, client: &Client) -> i64 {
         if self.is_own(client) { 0 } else { (self.now_ms - client.active_ms).max(0) / 1000 }
     }
 
     /// Appends the client's line and a line end.
-    pub(super) fn write_line(&self, out: &mut Vec<u8>, client: &Client) {
+    pub fn write_line(&self, out: &mut Vec<u8>, client: &Client) {
         let names = client.names();
         let (request_bytes, argv_bytes) = self.request_bytes(client);
         let mut field = |name: &str, value: &dyn std::fmt::Display| {
@@ -85,7 +92,7 @@ impl<'a> Viewer<'a> {
         field("events", &if client.output.is_empty() { "r" } else { "rw" });
         let last = client.last_command.map(|id| &*self.engine.table.get(id).full_name);
         field("cmd", &last.unwrap_or("NULL"));
-        field("user", &client.user());
+        field("user", &client.user_name().escape_ascii());
         field("redir", &-1);
         field("resp", &(if client.protocol == Protocol::Resp2 { 2 } else { 3 }));
         field("lib-name", &names.lib_name.escape_ascii());
@@ -112,7 +119,7 @@ impl<'a> Viewer<'a> {
 }
 
 /// The letters of the client's state; `N` if there are none.
-pub(super) fn flags(client: &Client) -> String {
+pub fn flags(client: &Client) -> String {
     let states = [
         (client.subscriptions.is_some(), 'P'),
         (client.blocked.is_some(), 'b'),
@@ -130,6 +137,6 @@ pub(super) fn flags(client: &Client) -> String {
 }
 
 /// The letters of what the client said in CLIENT CAPA.
-pub(super) fn capa(client: &Client) -> &'static str {
+pub fn capa(client: &Client) -> &'static str {
     if client.capa_redirect { "r" } else { "" }
 }
