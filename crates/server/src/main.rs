@@ -89,7 +89,7 @@ fn refused(line: config::Collected, reason: impl Into<Cow<'static, str>>) -> Str
         place: "the configuration".to_owned(),
         line: line.line,
         text: String::from_utf8_lossy(&line.text).into_owned(),
-        refusal: reason.into().into(),
+        refusal: reason.into(),
         hint: None,
     };
     error.report(&format!("Ochre {}", version::OCHRE))

@@ -9,6 +9,7 @@ const CALLS: usize = 200;
 /// Commands whose calls are not made, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("debug", "its words are not in the grammar, as in Redis; its HELP tells them"),
+    ("acl|setuser", "its rules are a language of their own: see the crate `acl`"),
     ("restore", "IDLETIME and FREQ exclude each other, which Redis's grammar does not say"),
 ];
 
