@@ -6,6 +6,7 @@
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
 //!   status    TIME ROLE LASTSAVE                     lolwut    LOLWUT
 //!   slowlog   SLOWLOG COMMANDLOG                     latency   LATENCY
+//!   monitor   MONITOR
 //! ```
 //!
 //! Most of these own the world while they run: they look at all clients and all shards, and nobody
@@ -18,6 +19,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod monitor;
 mod shutdown;
 mod slowlog;
 mod status;
@@ -36,6 +38,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    monitor::MONITOR,
     status::ROLE,
     shutdown::SHUTDOWN,
     slowlog::SLOWLOG,

@@ -53,6 +53,8 @@ pub enum Stop {
     Parked,
     /// The client waits for a key: see `Client::blocked`.
     Blocked,
+    /// A pause holds the request at `consumed`.
+    Held,
     /// The client is to be closed: see `Client::closing`.
     Closing,
 }
@@ -163,6 +165,9 @@ impl Runner {
             }
         };
         self.batch = batch;
+        if !self.effects.broadcast.is_empty() {
+            engine.broadcast(&mut self.effects.broadcast);
+        }
         Turn { consumed: at, stop }
     }
 
@@ -219,8 +224,9 @@ impl Runner {
             let raw = (!request.inline).then(|| &input[request.start..request.end]);
             let args = batch.args(i, input);
             let ran = self.run_one(engine, inside, client, plans[i], &hashes, args, raw, out);
-            if ran == Ran::Parked {
-                early = Some((request.start, Stop::Parked));
+            if ran != Ran::Done {
+                let stop = if ran == Ran::Parked { Stop::Parked } else { Stop::Held };
+                early = Some((request.start, stop));
                 break;
             }
             if client.closing != Closing::No {

@@ -427,6 +427,8 @@ fn serve(cx: &mut Cx<'_>, blocked: &Blocked, key: &[u8]) -> Option<Vec<u8>> {
             no_touch: blocked.no_touch,
             replays: cx.db.replays,
             worker: cx.worker,
+            client_id: blocked.client_id,
+            keeps_expired: false,
         },
         reply: Reply::new(&mut reply, blocked.protocol),
         client: &mut client,

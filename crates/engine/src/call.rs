@@ -15,10 +15,11 @@
 use command::declare::{Flag, Lock};
 use command::table::Entry;
 use resp::{Args, Reply};
+use smallvec::SmallVec;
 use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
 
-use crate::attention::Seen;
+use crate::attention::{Reason, Seen};
 use crate::batch::{Plan, Runner};
 use crate::blocked;
 use crate::client::{Client, Closing, ReplyMode};
@@ -35,12 +36,40 @@ pub(crate) enum Ran {
     Done,
     /// A shard was busy. Nothing happened; the worker will be woken.
     Parked,
+    /// A pause holds it. Nothing happened.
+    Held,
 }
 
 impl Runner {
     #[expect(clippy::too_many_arguments, reason = "the request and everything it may touch")]
     #[inline]
     pub(crate) fn run_one(
+        &mut self,
+        engine: &Engine,
+        inside: &mut Inside<'_>,
+        client: &mut Client,
+        plan: Plan,
+        hashes: &[u64],
+        args: Args<'_>,
+        raw: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Ran {
+        let ran = self.run_request(engine, inside, client, plan, hashes, args, raw, out);
+        if ran == Ran::Done
+            && client.multi.is_none()
+            && let Some(tracking) = &mut client.tracking
+        {
+            // CLIENT CACHING is for the next command, or the transaction that begins there.
+            let entry = plan.id.map(|id| engine.table.get(id));
+            let parent = entry.and_then(|entry| entry.parent).map(|id| engine.table.get(id));
+            tracking.caching &= parent.is_some_and(|parent| &*parent.full_name == "client");
+        }
+        ran
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the request and everything it may touch")]
+    #[inline]
+    fn run_request(
         &mut self,
         engine: &Engine,
         inside: &mut Inside<'_>,
@@ -68,15 +97,23 @@ impl Runner {
             let mut request = refuse::Request { engine, client, entry, args, worker, now_ms };
             if let Some(error) = refuse::refuse(&mut request) {
                 engine.stats[self.worker].per_command[id.index()].rejected.add(1);
+                let was_in_multi = client.multi.is_some();
                 let error = multi::refused(client, entry, error);
+                let is_over = was_in_multi && client.multi.is_none();
+                if is_over && engine.settings.attention.has(Reason::Monitor) {
+                    engine.feed_monitors(entry, args, client.db, &client.address);
+                }
                 self.refused(engine, client, &error, out);
                 return self.end_reply(client, reply_at, out);
             }
-            if multi::queues(client, entry) {
-                multi::queue(client, id, args);
-                Reply::new(out, client.protocol).simple("QUEUED");
-                return self.end_reply(client, reply_at, out);
-            }
+        }
+        if engine.holds(self.now_ms, client, entry) {
+            return Ran::Held;
+        }
+        if multi::queues(client, entry) {
+            multi::queue(client, id, args);
+            Reply::new(out, client.protocol).simple("QUEUED");
+            return self.end_reply(client, reply_at, out);
         }
         let hashes = plan.hashes(hashes);
         let keyspace = &engine.keyspace;
@@ -162,6 +199,8 @@ impl Runner {
                 no_touch,
                 replays: self.replays,
                 worker,
+                client_id: client.id,
+                keeps_expired: engine.stands_still(self.now_ms) && !entry.has(Flag::Write),
             },
             reply: Reply::new(out, protocol),
             client,
@@ -177,6 +216,12 @@ impl Runner {
         let reply_at = cx.reply.len();
         run_handler(&mut cx);
         finish_effects(engine, &mut cx, db, raw);
+        if cx.client.tracking.is_some() {
+            remember_keys(&mut cx);
+        }
+        if engine.settings.attention.has(Reason::Monitor) {
+            engine.feed_monitors(entry, args, db, &cx.client.address);
+        }
         let wait = cx.wait.take();
         let has_ended = wait.is_none();
         if let Some(wait) = wait {
@@ -256,6 +301,21 @@ pub(crate) fn finish_effects(engine: &Engine, cx: &mut Cx<'_>, db: usize, raw: O
     }
 }
 
+/// What a client that tracks has read is remembered, if that is what it asked for.
+#[cold]
+fn remember_keys(cx: &mut Cx<'_>) {
+    let tracking = cx.client.tracking.as_ref();
+    if !cx.entry.has(Flag::ReadOnly) || !tracking.is_some_and(|tracking| tracking.remembers()) {
+        return;
+    }
+    let mut indexes: SmallVec<[usize; 16]> = SmallVec::new();
+    cx.entry.for_each_key(cx.args.len(), |i| cx.args.at(i), |index| indexes.push(index));
+    for index in indexes {
+        let key = cx.key(index);
+        cx.db.remember(key, cx.client.id);
+    }
+}
+
 /// Runs the handler; an error replaces whatever it had replied (2).
 #[inline]
 pub(crate) fn run_handler(cx: &mut Cx<'_>) {
@@ -309,6 +369,8 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     let entry = engine.table.get(id);
     let started = store::ticks::now();
     let reply_at = cx.reply.len();
+    let client_id = cx.db.client_id;
+    let keeps_expired = engine.stands_still(cx.db.now_ms()) && !entry.has(Flag::Write);
     {
         // A HELLO before it may have changed the protocol.
         let mut reply = cx.reply.lend();
@@ -327,6 +389,8 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
                 no_touch: cx.db.no_touch,
                 replays: cx.db.replays,
                 worker: cx.worker,
+                client_id,
+                keeps_expired,
             },
             reply,
             client: &mut *cx.client,
@@ -340,6 +404,12 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
             wait: None,
         };
         run_handler(&mut nested);
+        if nested.client.tracking.is_some() {
+            remember_keys(&mut nested);
+        }
+        if engine.settings.attention.has(Reason::Monitor) {
+            engine.feed_monitors(entry, args, db, &nested.client.address);
+        }
     }
     cx.db.effects.end_command(db, dirty_before, || encode_args(args));
     let ticks = store::ticks::now().wrapping_sub(started);

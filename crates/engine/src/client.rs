@@ -13,6 +13,7 @@ use crate::clients::ClientIndex;
 use crate::multi::{Multi, Watch};
 use crate::output::Output;
 use crate::pubsub::Subscriptions;
+use crate::tracking::ClientTracking;
 
 /// Where a client connects from, or to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +151,12 @@ pub struct Client {
     /// The running command confirms a subscription, which is told even to a client that wants no
     /// replies.
     pub confirms: bool,
+    /// It is told of every command that runs.
+    pub is_monitor: bool,
+    /// A pause holds its next command.
+    pub is_held: bool,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<ClientTracking>>,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// What it waits for; its further requests wait meanwhile.
@@ -193,6 +200,9 @@ impl Client {
             output: Output::default(),
             output_over_since_ms: None,
             confirms: false,
+            is_monitor: false,
+            is_held: false,
+            tracking: None,
             subscriptions: None,
             blocked: None,
             follows: None,
@@ -260,18 +270,23 @@ impl Client {
     }
 
     /// Whether nothing but the plain path applies: in no transaction, replies on, not closing, not
-    /// listening.
+    /// listening, nothing to be remembered of what it reads.
     #[inline]
     pub fn is_plain(&self) -> bool {
         self.multi.is_none()
             && self.reply_mode == ReplyMode::On
             && self.closing == Closing::No
             && self.subscriptions.is_none()
+            && self.tracking.is_none()
     }
 
-    /// Whether it is no sign of neglect when it says nothing: it follows, waits or listens.
+    /// Whether it is no sign of neglect when it says nothing: it follows, waits, listens or watches.
     pub fn waits_patiently(&self) -> bool {
-        self.follows.is_some() || self.blocked.is_some() || self.subscriptions.is_some()
+        self.follows.is_some()
+            || self.blocked.is_some()
+            || self.subscriptions.is_some()
+            || self.is_monitor
+            || self.is_held
     }
 
     /// RESET: everything but the connection itself and its user is as new.
@@ -312,6 +327,7 @@ impl Client {
             + self.multi.as_ref().map_or(0, |m| m.bytes())
             + self.watch.as_ref().map_or(0, |w| w.bytes())
             + self.subscriptions.as_ref().map_or(0, |s| s.bytes())
+            + self.tracking.as_ref().map_or(0, |t| t.bytes())
             + self.fieldsets.as_ref().map_or(0, |sets| sets.bytes)
     }
 }

@@ -18,6 +18,7 @@ use crate::client::{Address, Client, Closing};
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::pubsub::Topic;
+use crate::tracking::Mode;
 
 /// Every letter that `flags` may show.
 pub const FLAG_LETTERS: &[u8] = b"AbBcCdeEiIMNOPrRStTuUx";
@@ -93,7 +94,8 @@ impl<'a> Viewer<'a> {
         let last = client.last_command.map(|id| &*self.engine.table.get(id).full_name);
         field("cmd", &last.unwrap_or("NULL"));
         field("user", &client.user_name().escape_ascii());
-        field("redir", &-1);
+        let redirect = client.tracking.as_ref().map(|tracking| tracking.redirect);
+        field("redir", &redirect.map_or(-1, |to| to.map_or(0, |to| to.id as i64)));
         field("resp", &(if client.protocol == Protocol::Resp2 { 2 } else { 3 }));
         field("lib-name", &names.lib_name.escape_ascii());
         field("lib-ver", &names.lib_ver.escape_ascii());
@@ -121,10 +123,14 @@ impl<'a> Viewer<'a> {
 /// The letters of the client's state; `N` if there are none.
 pub fn flags(client: &Client) -> String {
     let states = [
-        (client.subscriptions.is_some(), 'P'),
-        (client.blocked.is_some(), 'b'),
         (client.follows.is_some(), 'S'),
+        (client.is_monitor, 'O'),
+        (client.subscriptions.is_some(), 'P'),
         (client.multi.is_some(), 'x'),
+        (client.blocked.is_some() || client.is_held, 'b'),
+        (client.tracking.is_some(), 't'),
+        (client.tracking.as_ref().is_some_and(|t| t.is_redirect_broken), 'R'),
+        (client.tracking.as_ref().is_some_and(|t| t.mode == Mode::Broadcast), 'B'),
         (client.watch.as_ref().is_some_and(|watch| watch.has_changed()), 'd'),
         (client.closing == Closing::AfterReplies, 'c'),
         (client.closing == Closing::Now, 'A'),

@@ -127,6 +127,11 @@ impl<'a> Cx<'a> {
         Ok((ms > 0.0).then(|| self.now_ms().saturating_add(ms as i64)))
     }
 
+    /// Whether a reply may come later, or more than one: not inside a transaction.
+    pub fn may_wait(&self) -> bool {
+        self.may_block
+    }
+
     /// Whether the argument is this word, in any case.
     pub fn is_word(&self, index: usize, word: &str) -> bool {
         self.args.at(index).eq_ignore_ascii_case(word.as_bytes())

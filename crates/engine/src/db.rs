@@ -39,6 +39,10 @@ pub struct Db<'a> {
     /// See `Runner::replays`.
     pub(crate) replays: bool,
     pub(crate) worker: usize,
+    /// Who runs this: for those who track keys.
+    pub(crate) client_id: u64,
+    /// The data set stands still: what has expired is not seen, but stays.
+    pub(crate) keeps_expired: bool,
 }
 
 /// What an edit does when there is no such key.
@@ -136,6 +140,10 @@ impl<'a> Db<'a> {
     /// What is left of the key after what is due of it has gone.
     #[inline(never)]
     fn observe_expiry(&mut self, key: Key<'_>, slot: Slot) -> Option<Slot> {
+        if self.keeps_expired {
+            let expire_ms = self.part(key.hash).record(slot).expire_ms();
+            return (!self.expiry_clock().has_expired(expire_ms)).then_some(slot);
+        }
         if self.delete_if_expired(key, slot) {
             return None;
         }
@@ -240,7 +248,9 @@ impl<'a> Db<'a> {
         } else {
             self.effects.expired(self.index, key.bytes, lazy);
         }
-        self.notify(Class::Expired, "expired", key);
+        self.engine.notify(self.index, Class::Expired, "expired", key.bytes);
+        // Time has changed it, not the client.
+        self.touched(key, 0);
         true
     }
 
@@ -514,14 +524,14 @@ impl<'a> Db<'a> {
     /// Notes a change that no event tells of.
     pub fn changed_silently(&mut self, key: Key<'_>, dirty: u64) {
         self.effects.dirty += dirty;
-        self.touched(key);
+        self.touched(key, self.client_id);
     }
 
     /// Tells of an event that changed a key: those who listen, who watch it and who wait for it.
     #[inline]
     pub fn notify(&mut self, class: Class, event: &str, key: Key<'_>) {
         self.engine.notify(self.index, class, event, key.bytes);
-        self.touched(key);
+        self.touched(key, self.client_id);
     }
 
     /// Tells those who listen of an event that is no news to those who watch the key or wait for
@@ -530,14 +540,89 @@ impl<'a> Db<'a> {
         self.engine.notify(self.index, class, event, key.bytes);
     }
 
-    /// Tells those who watch a key, and those who wait for it, that it has changed.
+    /// Tells those who watch a key, who wait for it or may hold it in a cache, that a client, or
+    /// nobody (0), has changed it.
     #[inline]
-    fn touched(&mut self, key: Key<'_>) {
+    fn touched(&mut self, key: Key<'_>, by: u64) {
         let part = self.part(key.hash);
         part.touch_watched(key);
         if !part.waiting.is_empty() && part.waiting.has(key.bytes) {
             self.effects.ready(self.index, key.bytes);
         }
+        if self.engine.tracking.is_on() {
+            self.invalidate(key, by);
+        }
+    }
+
+    #[cold]
+    fn invalidate(&mut self, key: Key<'_>, by: u64) {
+        let shard = self.keyspace.shard_of(key.hash);
+        let readers = self.access.shard(shard).tracked.take(key.bytes);
+        if !readers.is_empty() {
+            self.engine.tracking.uncount_keys(1);
+            self.engine.invalidate(key.bytes, &readers, self.client_id);
+        }
+        if self.engine.tracking.prefixes() > 0 {
+            self.effects.broadcast.push((key.bytes.into(), by));
+        }
+    }
+
+    /// A client that tracks has read the key.
+    pub(crate) fn remember(&mut self, key: Key<'_>, client: u64) {
+        let shard = self.keyspace.shard_of(key.hash);
+        if !self.access.shard(shard).tracked.add(key.bytes, client) {
+            return;
+        }
+        let keys = self.engine.tracking.count_key();
+        let max = self.engine.settings.tracked_keys_max.load(Relaxed);
+        if max > 0 && keys > max {
+            self.evict_tracked(shard, key.bytes);
+        }
+    }
+
+    /// Forgets a tracked key of a shard, another than this one if there is one: who had read it is
+    /// told as if it had changed. False if there is none.
+    fn evict_tracked(&mut self, shard: usize, but: &[u8]) -> bool {
+        let random = self.random.next_u64();
+        let tracked = &mut self.access.shard(shard).tracked;
+        let victim = tracked.draw_but(but, random).unwrap_or_else(|| but.into());
+        let readers = tracked.take(&victim);
+        if readers.is_empty() {
+            return false;
+        }
+        self.engine.tracking.uncount_keys(1);
+        self.engine.invalidate(&victim, &readers, 0);
+        true
+    }
+
+    /// Brings the number of tracked keys down to `tracking-table-max-keys`. The world is held.
+    pub fn trim_tracked(&mut self) {
+        let max = self.engine.settings.tracked_keys_max.load(Relaxed);
+        for shard in 0..self.shard_count() {
+            while max > 0 && self.engine.tracking.keys() > max && self.evict_tracked(shard, b"") {}
+        }
+    }
+
+    /// Pairs of tracked key and client.
+    pub fn tracked_items(&mut self) -> usize {
+        (0..self.shard_count()).map(|shard| self.access.shard(shard).tracked.items()).sum()
+    }
+
+    /// Whole databases have changed: clients that track shall forget everything.
+    pub fn invalidate_everything(&mut self) {
+        if !self.engine.tracking.is_on() {
+            return;
+        }
+        for shard in 0..self.shard_count() {
+            let keys = self.access.shard(shard).tracked.clear();
+            self.engine.tracking.uncount_keys(keys);
+        }
+        self.engine.invalidate_everything();
+    }
+
+    /// Whether keys whose time has come stay until a pause is over.
+    pub fn keeps_expired(&self) -> bool {
+        self.keeps_expired
     }
 
     /// When a command runs that is served after this one: a long command, or a DEBUG SLEEP in a

@@ -18,6 +18,8 @@ use std::collections::VecDeque;
 
 use resp::encode::write_request;
 
+use crate::tracking::Broadcast;
+
 /// Collected while a command runs.
 #[derive(Default)]
 pub struct Effects {
@@ -30,6 +32,8 @@ pub struct Effects {
     pub(crate) dbs: (usize, usize),
     /// Changed keys that somebody waits for, with their databases, in order.
     pub(crate) ready: VecDeque<(usize, Box<[u8]>)>,
+    /// Keys that changed in this turn, for clients that track by prefixes.
+    pub(crate) broadcast: Vec<Broadcast>,
     /// Nobody listens: nothing needs to be encoded.
     pub(crate) silent: bool,
     /// A large value was freed at once, which may have taken long.

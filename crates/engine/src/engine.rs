@@ -8,6 +8,7 @@
 //!     config     the options as text             settings the options commands look at
 //!     stats      counters for each worker        lazyfree the background thread
 //!     waits      clients that wait for keys      pubsub   who listens, and messages
+//!     mail       news for clients of others      monitors tracking pause   what CLIENT wants
 //!     latency    what took long, and when        command_logs  slow and large commands
 //!     acl        users, and what they were refused
 //! ```
@@ -30,11 +31,15 @@ use crate::clients::Clients;
 use crate::command_log::CommandLogs;
 use crate::cx::Handler;
 use crate::latency::LatencyMonitor;
+use crate::mail::Mailboxes;
+use crate::monitor::Monitors;
+use crate::pause::Pause;
 use crate::permission::{Acl, declared_users};
 use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
 use crate::stats::{ErrorStats, WorkerStats};
+use crate::tracking::Tracking;
 
 /// The level of Redis that is implemented: HELLO, INFO and LOLWUT say it.
 pub const REDIS_VERSION: &str = "8.0.6";
@@ -103,6 +108,10 @@ pub struct Engine {
     pub lazyfree: LazyFree,
     pub waits: Waits,
     pub pubsub: PubSub,
+    pub mail: Arc<Mailboxes>,
+    pub monitors: Monitors,
+    pub tracking: Tracking,
+    pub pause: Pause,
     pub acl: Acl,
     pub clients: PerWorker<Clients>,
     pub stats: Box<[CachePadded<WorkerStats>]>,
@@ -184,6 +193,7 @@ impl Engine {
         let settings = Settings::default();
         settings.load(&config);
         let backlog = (config.int(config::id::REPL_BACKLOG_SIZE) as usize).max(BACKLOG_BYTES_MIN);
+        let mail = Arc::new(Mailboxes::new(workers));
         let engine = Engine {
             stats: (0..workers)
                 .map(|_| CachePadded::new(WorkerStats::new(table.entry_count())))
@@ -193,7 +203,11 @@ impl Engine {
             journal: Journal::new(workers, backlog),
             lazyfree: LazyFree::start(),
             waits: Waits::new(workers),
-            pubsub: PubSub::new(workers),
+            pubsub: PubSub::new(mail.clone()),
+            mail,
+            monitors: Monitors::default(),
+            tracking: Tracking::default(),
+            pause: Pause::default(),
             acl: Acl::new(users),
             clients: PerWorker::new(workers, |_| Clients::default()),
             errors: ErrorStats::default(),
@@ -292,6 +306,8 @@ impl Engine {
 
     /// To be called ten times a second, by one worker.
     pub fn tick(&self, now_ms: i64) {
+        self.end_pause_in_time(now_ms);
+        self.forget_untracked();
         self.peak_memory.fetch_max(self.host.used_memory() as u64, Relaxed);
         let totals = [
             self.total(|s| s.commands.get()),

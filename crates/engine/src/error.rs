@@ -54,6 +54,18 @@ fixed! {
     LCS_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     LOG_COUNT = "ERR count should be greater than or equal to -1";
     LOG_KIND = "ERR type should be one of the following: slow, large-request, large-reply";
+    PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
+    REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
+    NO_REDIRECT_TARGET = "ERR The client ID you want redirect to does not exist";
+    PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    BCAST_SWITCHED = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    BCAST_AND_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    OPTIN_AND_OPTOUT = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    OPT_SWITCHED = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    NOT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    CACHING_YES = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    CACHING_NO = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+    MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
     NO_SUCH_KEY = "ERR no such key";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     DUMP_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
@@ -375,6 +387,16 @@ impl CmdError {
 
     pub fn unknown_client_type(name: &[u8]) -> CmdError {
         CmdError::text(format!("ERR Unknown client type '{}'", lossy(name)))
+    }
+
+    /// `whose` says where the other comes from.
+    pub fn prefixes_overlap(prefix: &[u8], whose: &str, other: &[u8]) -> CmdError {
+        CmdError::text(format!(
+            "ERR Prefix '{}' overlaps with {whose} prefix '{}'. Prefixes for a single client must \
+             not overlap.",
+            lossy(prefix),
+            lossy(other)
+        ))
     }
 
     /// `event` is one of the latency monitor's, or would be.

@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use store::shard::{Gone, Purged};
-use store::{Fate, Inside};
+use store::{Fate, Inside, ShardData};
 
 use crate::batch::Runner;
 use crate::effects::{encode_expired, encode_field_expired};
@@ -39,14 +39,15 @@ impl ExpireWalk {
         runner: &mut Runner,
         budget_us: u64,
     ) -> bool {
-        if runner.replays || !engine.active_expire.load(Relaxed) {
+        let now_ms = base::clock::unix_ms();
+        if runner.replays || !engine.active_expire.load(Relaxed) || engine.stands_still(now_ms) {
             return true;
         }
         let started = store::ticks::now();
         if !self.under_way {
             *self = ExpireWalk { shard: runner.worker, db: 0, cursor: 0, under_way: true };
         }
-        runner.now_ms = base::clock::unix_ms();
+        runner.now_ms = now_ms;
         let workers = engine.workers();
         while self.shard < engine.keyspace.shard_count() {
             while self.db < engine.keyspace.databases() {
@@ -62,16 +63,20 @@ impl ExpireWalk {
             (self.shard, self.db, self.cursor) = (self.shard + workers, 0, 0);
         }
         self.under_way = false;
+        if !runner.effects.broadcast.is_empty() {
+            engine.broadcast(&mut runner.effects.broadcast);
+        }
         true
     }
 
     /// One short hold of one shard; true if its database has nothing more that is due.
     fn step(&mut self, engine: &Engine, runner: &mut Runner) -> bool {
-        let Some(mut shard) = engine.keyspace.try_lock(self.shard) else {
+        let Some(mut guard) = engine.keyspace.try_lock(self.shard) else {
             // Somebody is busy there; the next round will find what is due.
             return true;
         };
-        let part = &mut shard.dbs[self.db];
+        let ShardData { dbs, tracked, .. } = &mut *guard;
+        let part = &mut dbs[self.db];
         let now_ms = runner.now_ms;
         if part.next_expire_ms().is_none_or(|at| at >= now_ms.max(0) as u64) {
             return true;
@@ -82,8 +87,13 @@ impl ExpireWalk {
         let mut budget = STEP_BUDGET;
         let mut commands: Vec<Vec<u8>> = Vec::new();
         let db = self.db;
+        let broadcast = &mut runner.effects.broadcast;
         let started = store::ticks::now();
         let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
+            if engine.tracking.is_on() {
+                let (Gone::Key(key, _) | Gone::Elements(key, _)) = &gone;
+                engine.invalidate_expired(key, tracked, broadcast);
+            }
             let remains = match gone {
                 Gone::Key(key, remains) => {
                     stats.expired_keys.add(1);

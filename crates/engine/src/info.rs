@@ -55,6 +55,8 @@ pub struct Section {
     pub title: &'static str,
     /// Shown by INFO without arguments.
     pub is_default: bool,
+    /// Shown to who asks for it by name only.
+    pub is_hidden: bool,
     pub fields: &'static [Field],
     /// Lines whose names are not known beforehand: one for each command, database, worker.
     pub lines: Option<fn(&Seen<'_>, &mut String)>,
@@ -83,7 +85,7 @@ impl Wanted {
     }
 
     fn has(&self, section: &Section) -> bool {
-        self.all
+        self.all && !section.is_hidden
             || (self.default && section.is_default)
             || self.names.iter().any(|name| name == section.name)
     }
@@ -183,6 +185,6 @@ mod tests {
         let unknown = Wanted::parse([&b"nope"[..]].into_iter());
         assert!(!SECTIONS.iter().any(|s| unknown.has(s)));
         let both = Wanted::parse([&b"CommandStats"[..], b"default"].into_iter());
-        assert!(SECTIONS.iter().all(|s| s.name == "latencystats" || both.has(s)));
+        assert!(SECTIONS.iter().all(|s| s.is_hidden || s.name == "latencystats" || both.has(s)));
     }
 }

@@ -38,6 +38,11 @@ impl Multi {
         self.commands.len()
     }
 
+    /// The commands in the queue.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = CommandId> {
+        self.commands.iter().map(|(id, _)| *id)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }

@@ -1,28 +1,20 @@
 //! Pub/Sub: who listens to what, and messages on their way.
 //!
 //! ```text
-//!   publish ─► topics (one mutex) ─► for each worker with subscribers: one Mail
+//!   publish ─► topics (one mutex) ─► for each worker with subscribers: one Mail (`mail.rs`)
 //!                                        recipients: (client, id) …      frame: shared bytes
-//!                                                 │
-//!   worker's loop, between batches ◄──────────────┘  appends the frame to each client's output
 //! ```
 //!
-//! A message is encoded once, whoever many listen. It is put into the mailbox of every worker
-//! that has subscribers; workers empty their mailbox in every turn of their loop. So a worker that
-//! publishes never touches another's clients, and a message published under the locks of a command
-//! (a keyspace notification) costs no more there than a push onto a queue: other workers are
-//! woken when the locks are given back.
+//! A message is encoded once, whoever many listen, and put into the mailbox of every worker that
+//! has subscribers.
 //!
 //! # Invariants
 //!
 //! (1) A client's own list and the topics agree: both change together, on the client's worker.
-//! (2) Messages of one publisher to one subscriber arrive in order: mailboxes are queues, and a
-//!     client has one worker.
-//! (3) A mail may name a client that has gone or unsubscribed meanwhile: ids are never used again,
-//!     and what was published before UNSUBSCRIBE may still arrive behind its confirmation.
+//! (2) What was published before UNSUBSCRIBE may still arrive behind its confirmation.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::glob::glob_match;
@@ -31,6 +23,7 @@ use resp::{Protocol, Reply};
 use crate::client::Client;
 use crate::clients::ClientIndex;
 use crate::engine::Engine;
+use crate::mail::{Mail, Mailboxes, News};
 
 /// What one subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,13 +72,6 @@ impl Subscriptions {
     }
 }
 
-/// A message for clients of one worker.
-pub struct Mail {
-    /// Clients by their place and id.
-    pub to: Vec<(Option<ClientIndex>, u64)>,
-    pub frame: Arc<[u8]>,
-}
-
 type Names = HashMap<Box<[u8]>, HashSet<Subscriber>>;
 
 #[derive(Default)]
@@ -105,14 +91,12 @@ impl Topics {
     }
 }
 
-/// All topics and mailboxes.
+/// All topics.
 pub struct PubSub {
     topics: Mutex<Topics>,
     /// Names in all topics: nobody listens while it is 0.
     names: AtomicUsize,
-    mailboxes: Box<[Mutex<Vec<Mail>>]>,
-    /// Bits of the workers that have mail and do not know it yet.
-    unwoken: AtomicU64,
+    mail: Arc<Mailboxes>,
 }
 
 /// A message in both protocols, each encoded when the first needs it.
@@ -141,13 +125,8 @@ impl<'m> Frames<'m> {
 }
 
 impl PubSub {
-    pub(crate) fn new(workers: usize) -> PubSub {
-        PubSub {
-            topics: Mutex::default(),
-            names: AtomicUsize::new(0),
-            mailboxes: (0..workers).map(|_| Mutex::default()).collect(),
-            unwoken: AtomicU64::new(0),
-        }
+    pub(crate) fn new(mail: Arc<Mailboxes>) -> PubSub {
+        PubSub { topics: Mutex::default(), names: AtomicUsize::new(0), mail }
     }
 
     fn topics(&self) -> MutexGuard<'_, Topics> {
@@ -158,20 +137,6 @@ impl PubSub {
     #[inline]
     pub fn has_listeners(&self) -> bool {
         self.names.load(Relaxed) > 0
-    }
-
-    /// Whether there is mail for clients of this worker that nobody has told it of yet.
-    #[inline]
-    pub fn has_mail(&self, worker: usize) -> bool {
-        self.unwoken.load(Relaxed) & 1 << (worker % 64) != 0
-    }
-
-    /// Mail for clients of this worker, in order.
-    pub fn take_mail(&self, worker: usize) -> Vec<Mail> {
-        if self.mailboxes.len() <= 64 {
-            self.unwoken.fetch_and(!(1 << worker), Relaxed);
-        }
-        std::mem::take(&mut *self.mailboxes[worker].lock().expect("nobody panics with mail"))
     }
 
     /// The names of a kind that somebody has subscribed to and that match the pattern.
@@ -215,14 +180,13 @@ impl PubSub {
         let mut frames = Frames::new(words);
         let mut mails: HashMap<(usize, Protocol), Mail> = HashMap::new();
         for subscriber in subscribers {
-            let mail = mails
-                .entry((subscriber.worker, subscriber.protocol))
-                .or_insert_with(|| Mail { to: Vec::new(), frame: frames.of(subscriber.protocol) });
+            let mail = mails.entry((subscriber.worker, subscriber.protocol)).or_insert_with(|| {
+                Mail { to: Vec::new(), news: News::Message(frames.of(subscriber.protocol)) }
+            });
             mail.to.push((subscriber.client, subscriber.id));
         }
         for ((worker, _), mail) in mails {
-            self.mailboxes[worker].lock().expect("nobody panics with mail").push(mail);
-            self.unwoken.fetch_or(1 << (worker % 64), Relaxed);
+            self.mail.post(worker, mail);
         }
         subscribers.len()
     }
@@ -255,19 +219,6 @@ impl PubSub {
 }
 
 impl Engine {
-    /// Wakes the workers that have mail. To be called when no lock is held.
-    #[inline]
-    pub fn wake_mailboxes(&self) {
-        if self.pubsub.unwoken.load(Relaxed) != 0 {
-            let mut waiting = self.pubsub.unwoken.swap(0, Relaxed);
-            while waiting != 0 {
-                let bit = waiting.trailing_zeros() as usize;
-                (bit..self.workers()).step_by(64).for_each(|worker| self.host.wake(worker));
-                waiting &= waiting - 1;
-            }
-        }
-    }
-
     /// Subscribes the client; how many names it listens to, shard channels counted apart.
     pub fn subscribe(
         &self,
@@ -350,32 +301,37 @@ mod tests {
         Subscriber { id, worker, client: None, protocol: Protocol::Resp2 }
     }
 
+    fn frame(mail: &Mail) -> &[u8] {
+        let News::Message(frame) = &mail.news else { panic!("{mail:?}") };
+        frame
+    }
+
     #[test]
     fn subscribers_of_one_worker_share_one_frame() {
-        let pubsub = PubSub::new(2);
+        let pubsub = PubSub::new(Arc::new(Mailboxes::new(2)));
         for id in 0..100 {
             pubsub.add(Topic::Channel, b"news", subscriber(id, 1));
         }
         assert_eq!(pubsub.publish(b"news", b"hello"), 100);
-        let mail = pubsub.take_mail(1);
+        let mail = pubsub.mail.take(1);
         assert_eq!((mail.len(), mail[0].to.len()), (1, 100));
-        assert_eq!(&*mail[0].frame, b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
-        assert!(pubsub.take_mail(0).is_empty());
+        assert_eq!(frame(&mail[0]), b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+        assert!(pubsub.mail.take(0).is_empty());
     }
 
     #[test]
     fn a_pattern_gets_what_it_matches_and_names_itself() {
-        let pubsub = PubSub::new(1);
+        let pubsub = PubSub::new(Arc::new(Mailboxes::new(1)));
         pubsub.add(Topic::Pattern, b"n?ws", subscriber(1, 0));
         assert_eq!(pubsub.publish(b"news", b"x"), 1);
         assert_eq!(pubsub.publish(b"other", b"x"), 0);
-        let mail = pubsub.take_mail(0);
-        assert!(mail[0].frame.starts_with(b"*4\r\n$8\r\npmessage\r\n$4\r\nn?ws\r\n"));
+        let mail = pubsub.mail.take(0);
+        assert!(frame(&mail[0]).starts_with(b"*4\r\n$8\r\npmessage\r\n$4\r\nn?ws\r\n"));
     }
 
     #[test]
     fn nobody_listens_when_the_last_one_has_left() {
-        let pubsub = PubSub::new(1);
+        let pubsub = PubSub::new(Arc::new(Mailboxes::new(1)));
         pubsub.add(Topic::Channel, b"news", subscriber(1, 0));
         pubsub.add(Topic::Channel, b"news", subscriber(2, 0));
         pubsub.remove(Topic::Channel, b"news", 1);

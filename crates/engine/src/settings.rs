@@ -38,6 +38,8 @@ pub struct Settings {
     pub pubsub_output_limit: OutputLimit,
     pub events: Wanted,
     pub attention: Attention,
+    /// 0: no bound.
+    pub tracked_keys_max: AtomicUsize,
     /// Whether durations of commands are counted.
     pub latency_tracking: AtomicBool,
     pub rdb_compression: AtomicBool,
@@ -125,6 +127,8 @@ impl Settings {
         self.pubsub_output_limit.load(config, ClientClass::Pubsub);
         self.events.load(config);
         self.attention.load(config);
+        let tracked_max = config.int(id::TRACKING_TABLE_MAX_KEYS) as usize;
+        self.tracked_keys_max.store(tracked_max, Relaxed);
         self.latency_tracking.store(config.flag(id::LATENCY_TRACKING), Relaxed);
         self.rdb_compression.store(config.flag(id::RDBCOMPRESSION), Relaxed);
         self.rdb_version.store(config.int(id::RDB_VERSION) as u32, Relaxed);

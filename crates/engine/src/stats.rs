@@ -19,6 +19,14 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    /// For a maximum.
+    #[inline]
+    pub fn raise(&self, n: u64) {
+        if n > self.get() {
+            self.0.store(n, Relaxed);
+        }
+    }
+
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -86,6 +94,12 @@ worker_stats! {
     turns,
     /// How long they took, from the end of one wait to the beginning of the next.
     turn_ticks,
+    /// The longest.
+    turn_ticks_max,
+    /// Most commands in one.
+    turn_commands_max,
+    /// Ticks of housekeeping.
+    cron_ticks,
     connections_received,
     connections_rejected,
     /// Connections parked because a shard was busy.

@@ -83,6 +83,9 @@ impl Runner {
                 no_touch,
                 worker,
                 replays: self.replays,
+                client_id: client.id,
+                // A pause would have sent us the other way.
+                keeps_expired: false,
             },
             reply: Reply::new(out, protocol),
             client: &mut *client,

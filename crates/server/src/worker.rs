@@ -19,11 +19,13 @@
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
 //! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
-//! [`waits`] (clients that wait for a key), [`mail`] (published messages), [`limits`] (what a client
+//! [`waits`] (clients that wait for a key), [`held`] (commands that a pause holds), [`mail`] (news
+//! that others have for our clients), [`limits`] (what a client
 //! may cost).
 
 mod ahead;
 mod feed;
+mod held;
 mod limits;
 mod mail;
 mod serve;
@@ -73,6 +75,8 @@ pub(crate) struct Worker {
     queue: VecDeque<ClientIndex>,
     /// Connections that wait for a shard; whoever frees it rings our inbox.
     parked: Vec<ClientIndex>,
+    /// Clients whose next command a pause holds, with their ids.
+    held: Vec<(ClientIndex, u64)>,
     /// Connections that follow the journal.
     followers: Vec<ClientIndex>,
     feed_unfinished: bool,
@@ -111,6 +115,7 @@ impl Worker {
             listeners,
             queue: VecDeque::new(),
             parked: Vec::new(),
+            held: Vec::new(),
             followers: Vec::new(),
             feed_unfinished: false,
             deadlines: BTreeMap::new(),
@@ -133,7 +138,12 @@ impl Worker {
             let timeout = self.wait_time();
             self.driver.wait(Some(timeout), &mut events)?;
             let began = store::ticks::now();
+            let commands_before = engine.stats[self.index].commands.get();
             let mut inside = engine.gate.enter(&mut seat);
+            if engine.mail.has_mail(self.index) {
+                // Before the requests that what it tells of may have caused.
+                self.deliver_mail(&mut inside);
+            }
             self.ahead.is_worth_it = events.len() > 1;
             for &event in &events {
                 self.on_event(&mut inside, event);
@@ -141,7 +151,8 @@ impl Worker {
             self.run_ahead(&mut inside);
             self.run_queue(&mut inside);
             self.time_out(&mut inside);
-            if engine.pubsub.has_mail(self.index) {
+            self.resume_held(&mut inside);
+            if engine.mail.has_mail(self.index) {
                 self.deliver_mail(&mut inside);
             }
             self.feed(&mut inside);
@@ -151,7 +162,10 @@ impl Worker {
             engine.wake_mailboxes();
             let stats = &engine.stats[self.index];
             stats.turns.add(1);
-            stats.turn_ticks.add(store::ticks::now().wrapping_sub(began));
+            let ticks = store::ticks::now().wrapping_sub(began);
+            stats.turn_ticks.add(ticks);
+            stats.turn_ticks_max.raise(ticks);
+            stats.turn_commands_max.raise(stats.commands.get().saturating_sub(commands_before));
         }
         Ok(())
     }
@@ -162,6 +176,7 @@ impl Worker {
         }
         let now_us = base::clock::monotonic_us();
         let until_cron = Duration::from_micros(self.next_cron_us.saturating_sub(now_us));
+        let until_cron = until_cron.min(self.until_pause_ends());
         match self.deadlines.first_key_value() {
             None => until_cron,
             Some(((deadline_ms, _), _)) => {
@@ -243,7 +258,6 @@ impl Worker {
             signals::obey(self.engine);
         }
         self.queue.extend(self.parked.drain(..));
-        self.take_served(inside);
         self.deliver_mail(inside);
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
@@ -301,6 +315,9 @@ impl Worker {
         if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
             self.abandon_wait(&mut client);
             self.engine.unsubscribe_from_everything(&mut client);
+            self.engine.untrack(&mut client);
+            self.engine.unmonitor(&mut client);
+            self.engine.end_hold(&mut client);
         }
         self.engine.forget_client();
     }
@@ -319,6 +336,7 @@ impl Worker {
         if engine.cron_paused.load(Relaxed) {
             return;
         }
+        let began = store::ticks::now();
         if is_due || self.expire_unfinished {
             let runner = &mut self.runner;
             self.expire_unfinished = !self.expire.run(engine, inside, runner, EXPIRE_SLICE_US);
@@ -328,6 +346,8 @@ impl Worker {
             if self.index == 0 {
                 engine.tick(self.runner.now_ms);
             }
+            let ticks = store::ticks::now().wrapping_sub(began);
+            engine.stats[self.index].cron_ticks.add(ticks);
         }
     }
 }

@@ -17,6 +17,7 @@ use structures::table::Peek;
 
 use crate::lock::ShardLock;
 use crate::shard::{DbShard, ShardData};
+use crate::tracked::Tracked;
 
 /// A key and its hash, computed once.
 #[derive(Clone, Copy)]
@@ -68,7 +69,7 @@ impl Keyspace {
             CachePadded::new(Shard {
                 lock: ShardLock::new(),
                 peeks,
-                data: UnsafeCell::new(ShardData { dbs, strays: 0 }),
+                data: UnsafeCell::new(ShardData { dbs, strays: 0, tracked: Tracked::default() }),
             })
         };
         let shards = (0..count).map(|_| shard()).collect();

@@ -2,8 +2,8 @@
 //!
 //! Read in this order: [`record`] (what one key costs), [`shard`] (where records live and the one
 //! door through which they change), [`lock`] and [`gate`] (who may be inside), [`keyspace`] (all
-//! shards together) and [`access`] (the proof of access that a command is handed), [`watch`] and
-//! [`waiting`] (who is told of changes).
+//! shards together) and [`access`] (the proof of access that a command is handed), [`watch`],
+//! [`waiting`] and [`tracked`] (who is told of changes).
 //!
 //! Nothing here knows a client, a command or a protocol.
 
@@ -17,6 +17,7 @@ pub mod record;
 pub mod shard;
 mod sync;
 pub mod ticks;
+pub mod tracked;
 pub mod value;
 pub mod waiting;
 pub mod watch;

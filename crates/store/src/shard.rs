@@ -27,6 +27,7 @@ use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, Tab
 
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
+use crate::tracked::Tracked;
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 use crate::waiting::Waiting;
 use crate::watch::{Then, Watched};
@@ -677,6 +678,8 @@ pub struct ShardData {
     /// Waits for keys of this shard that need other shards when they are served: while there are
     /// any, writes here run in the world.
     pub strays: usize,
+    /// Keys that clients may hold in caches of their own.
+    pub tracked: Tracked,
 }
 
 impl ShardData {

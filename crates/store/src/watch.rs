@@ -68,6 +68,13 @@ impl Watched {
         self.entries == 0
     }
 
+    /// Keys that somebody watches.
+    pub fn live_keys(&self) -> usize {
+        let is_live =
+            |entries: &&Vec<Entry>| entries.iter().any(|entry| entry.watcher.strong_count() > 0);
+        self.by_key.values().filter(is_live).count()
+    }
+
     pub fn watch(&mut self, key: &[u8], watcher: &Arc<Watcher>, was_expired: bool) {
         if self.entries >= self.sweep_at.max(ENTRIES_MIN) {
             self.sweep();
@@ -159,6 +166,9 @@ mod tests {
         watched.touch(b"a", true);
         assert_eq!((ann.has_changed(), bob.has_changed()), (true, false));
         assert_eq!(watched.keys(), [b"b"[..].into()]);
+        assert_eq!(watched.live_keys(), 1);
+        drop(bob);
+        assert_eq!(watched.live_keys(), 0);
     }
 
     #[test]

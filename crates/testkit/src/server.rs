@@ -15,6 +15,7 @@ use config::Config;
 use engine::batch::Runner;
 use engine::blocked::Served;
 use engine::engine::{Host, Shutdown};
+use engine::mail::News;
 use engine::{Client, Engine};
 use resp::Value;
 use store::Seat;
@@ -88,6 +89,8 @@ pub struct TestServer {
     runners: Vec<Runner>,
     /// Replies of commands that waited and that nobody has asked for.
     served: Vec<Served>,
+    /// News that nobody has asked for, with the ids of their clients.
+    news: Vec<(u64, News)>,
 }
 
 /// A client of a [`TestServer`], on one of its workers.
@@ -108,7 +111,14 @@ impl TestServer {
         let now_ms = base::clock::unix_ms();
         let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
         let runners = (0..workers).map(|i| Runner::new(&engine, i)).collect();
-        TestServer { engine: Arc::new(engine), host, seats, runners, served: Vec::new() }
+        TestServer {
+            engine: Arc::new(engine),
+            host,
+            seats,
+            runners,
+            served: Vec::new(),
+            news: Vec::new(),
+        }
     }
 
     /// Made for being fed a stream of effects, in which nothing expires by the clock.
@@ -170,6 +180,28 @@ impl TestServer {
         self.engine.forget_wait(&blocked);
         let (value, _) = resp::decode(&reply).expect("replies are RESP").expect("it is whole");
         Some(value)
+    }
+
+    /// What the client was told beside its replies since it was last asked: the raw bytes.
+    pub fn news(&mut self, session: &mut Session) -> Vec<u8> {
+        let mails = self.engine.mail.take(session.worker);
+        let each = mails
+            .into_iter()
+            .flat_map(|mail| mail.to.into_iter().map(move |(_, id)| (id, mail.news.clone())));
+        self.news.extend(each);
+        let id = session.client.id;
+        let (mine, others) = self.news.drain(..).partition(|(to, _)| *to == id);
+        self.news = others;
+        for (_, news) in mine {
+            self.engine.receive(id, Some(&mut session.client), &news);
+        }
+        let mut out = Vec::new();
+        while !session.client.output.is_empty() {
+            let next = session.client.output.next().to_vec();
+            session.client.output.advance(next.len());
+            out.extend(next);
+        }
+        out
     }
 
     /// Runs a command given as its words.

@@ -6,13 +6,17 @@
 //!   list       LIST                                 a line for each client ─┬─ filter  which ones
 //!   kill       KILL                                 closes clients ─────────┘
 //!   unblock    UNBLOCK                              ends a wait
+//!   pause      PAUSE UNPAUSE                        holds commands for a while
+//!   tracking   TRACKING CACHING …                   what the caller may hold in a cache
 //! ```
 
 mod filter;
 mod kill;
 mod list;
 pub(super) mod names;
+mod pause;
 mod switches;
+mod tracking;
 mod unblock;
 
 use command::declare::*;
@@ -29,8 +33,10 @@ pub(super) const CLIENT: Command = Command {
     summary: "Commands about connections.",
     complexity: "Depends on subcommand.",
     subcommands: &[
+        tracking::CACHING,
         switches::CAPA,
         names::GETNAME,
+        tracking::GETREDIR,
         HELP,
         names::ID,
         switches::IMPORT_SOURCE,
@@ -39,10 +45,14 @@ pub(super) const CLIENT: Command = Command {
         list::LIST,
         switches::NO_EVICT,
         switches::NO_TOUCH,
+        pause::PAUSE,
         switches::REPLY,
         names::SETINFO,
         names::SETNAME,
+        tracking::TRACKING,
+        tracking::TRACKINGINFO,
         unblock::UNBLOCK,
+        pause::UNPAUSE,
     ],
     examples: &[
         ("CLIENT", "(error) ERR wrong number of arguments for 'client' command"),

@@ -124,6 +124,8 @@ pub(super) const RESET: Command = Command {
 
 fn reset(cx: &mut Cx<'_>) -> CmdResult {
     cx.engine.unsubscribe_from_everything(cx.client);
+    cx.engine.untrack(cx.client);
+    cx.engine.unmonitor(cx.client);
     cx.client.reset();
     cx.engine.begin_as_default(cx.client);
     cx.reply.set_protocol(cx.client.protocol);

@@ -84,12 +84,18 @@ pub const RANDOMKEY: Command = Command {
     ..Command::base(randomkey)
 };
 
+/// Expired keys that RANDOMKEY passes over in a pause.
+const RANDOM_TURNS: usize = 100;
+
 fn randomkey(cx: &mut Cx<'_>) -> CmdResult {
-    // Each turn ends the search or deletes a key whose time has come.
+    // Each turn ends the search or deletes a key whose time has come; in a pause, which keeps such
+    // keys, one of them is as good as any other after a while.
+    let mut turns_left = RANDOM_TURNS;
     while !cx.db.is_empty() {
+        turns_left -= usize::from(cx.db.keeps_expired());
         // None: the last keys went away between counting and choosing.
         let Some((name, expire_ms)) = cx.db.random_key() else { continue };
-        if !cx.db.expiry_clock().has_expired(expire_ms) {
+        if turns_left == 0 || !cx.db.expiry_clock().has_expired(expire_ms) {
             cx.reply.bulk(&name);
             return Ok(());
         }

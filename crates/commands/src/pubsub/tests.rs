@@ -1,5 +1,6 @@
 //! Pub/Sub as clients see it.
 
+use engine::mail::News;
 use resp::Value;
 use testkit::transcript::check;
 use testkit::{Session, TestServer};
@@ -45,10 +46,11 @@ fn a_subscription_is_confirmed_even_to_who_wants_no_replies() {
 
 /// What has been published to this client's worker, as text.
 fn mail(server: &mut TestServer, session: &Session) -> Vec<String> {
-    let mail = server.engine.pubsub.take_mail(session.worker);
+    let mail = server.engine.mail.take(session.worker);
     let mine = mail.iter().filter(|mail| mail.to.iter().any(|(_, id)| *id == session.client.id));
     mine.map(|mail| {
-        let (value, _) = resp::decode(&mail.frame).expect("it is RESP").expect("it is whole");
+        let News::Message(frame) = &mail.news else { panic!("{mail:?}") };
+        let (value, _) = resp::decode(frame).expect("it is RESP").expect("it is whole");
         let (Value::Array(words) | Value::Push(words)) = value else { panic!("not a message") };
         let words: Vec<_> = words.iter().map(|word| word.text().expect("words")).collect();
         words.join(" ")

@@ -102,9 +102,13 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     let plan = config.plan_set(&pairs, by).map_err(refused)?;
     let changed = config.commit(plan);
     let sets_password = changed.contains(id::REQUIREPASS);
+    let bounds_tracking = changed.contains(id::TRACKING_TABLE_MAX_KEYS);
     take_effect(cx.engine, &mut config, changed).map_err(refused)?;
     let password = sets_password.then(|| config.bytes(id::REQUIREPASS).to_vec());
     drop(config);
+    if bounds_tracking {
+        cx.db.trim_tracked();
+    }
     if let Some(password) = password {
         set_default_password(cx, &password);
     }

@@ -71,6 +71,7 @@ fn is_lazy(cx: &Cx<'_>) -> Result<bool, CmdError> {
 
 /// An empty database is flushed on replicas too: what they hold may differ.
 fn flushed(cx: &mut Cx<'_>, removed: usize) {
+    cx.db.invalidate_everything();
     cx.db.effects.dirty += removed.max(1) as u64;
     cx.reply.ok();
 }
@@ -103,6 +104,7 @@ fn swapdb(cx: &mut Cx<'_>) -> CmdResult {
     };
     let (first, second) = (index(first)?, index(second)?);
     cx.db.swap(first, second);
+    cx.db.invalidate_everything();
     cx.db.effects.dirty += 1;
     cx.reply.ok();
     Ok(())

@@ -41,7 +41,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "1000000",
         "Keys remembered for client side caching; 0 is no bound.",
     )
-    .later("client side caching"),
+    .now(),
     int("client-default-resp", 2, 3, "2", "For tests: protocol of a client before HELLO.")
         .at_start()
         .hidden(),

@@ -5,6 +5,7 @@ use store::ticks::to_us;
 
 use super::seen::Seen;
 use super::{Field, fixed, number, ratio, text_of};
+use crate::pubsub::Topic;
 use crate::sampler::Rate;
 use crate::stats::WorkerStats;
 
@@ -98,9 +99,15 @@ pub(super) const STATS: &[Field] = &[
         s.total(|w| w.keyspace_hits.get())
     }),
     number("keyspace_misses", "Lookups that did not.", |s| s.total(|w| w.keyspace_misses.get())),
-    fixed("pubsub_channels", "Channels with a subscriber.", "0"),
-    fixed("pubsub_patterns", "Patterns with a subscriber.", "0"),
-    fixed("pubsubshard_channels", "Shard channels with a subscriber.", "0"),
+    number("pubsub_channels", "Channels with a subscriber.", |s| {
+        s.engine.pubsub.count(Topic::Channel) as u64
+    }),
+    number("pubsub_patterns", "Patterns with a subscriber.", |s| {
+        s.engine.pubsub.count(Topic::Pattern) as u64
+    }),
+    number("pubsubshard_channels", "Shard channels with a subscriber.", |s| {
+        s.engine.pubsub.count(Topic::Shard) as u64
+    }),
     fixed("latest_fork_usec", "Duration of the last fork; there are none.", "0"),
     fixed("total_forks", "Forks; there are none.", "0"),
     fixed("migrate_cached_sockets", "Sockets kept open for MIGRATE.", "0"),
@@ -111,9 +118,11 @@ pub(super) const STATS: &[Field] = &[
     fixed("active_defrag_key_misses", "Keys it looked at and left.", "0"),
     fixed("total_active_defrag_time", "Milliseconds of defragmentation.", "0"),
     fixed("current_active_defrag_time", "Milliseconds of the present round.", "0"),
-    fixed("tracking_total_keys", "Keys that are tracked.", "0"),
-    fixed("tracking_total_items", "Pairs of tracked key and client.", "0"),
-    fixed("tracking_total_prefixes", "Prefixes that are tracked.", "0"),
+    number("tracking_total_keys", "Keys that are tracked.", |s| s.engine.tracking.keys() as u64),
+    number("tracking_total_items", "Pairs of tracked key and client.", |s| s.tracked_items),
+    number("tracking_total_prefixes", "Prefixes that are tracked.", |s| {
+        s.engine.tracking.prefixes() as u64
+    }),
     fixed("unexpected_error_replies", "Errors answered to a primary.", "0"),
     number("total_error_replies", "Errors answered.", |s| s.engine.errors.total()),
     fixed("dump_payload_sanitizations", "Payloads validated in depth: all, uncounted.", "0"),
@@ -185,3 +194,16 @@ pub(super) const REPLICATION: &[Field] = &[
 
 pub(super) const CLUSTER: &[Field] =
     &[fixed("cluster_enabled", "Whether this is a node of a cluster.", "0")];
+
+pub(super) const DEBUG: &[Field] = &[
+    fixed("eventloop_duration_aof_sum", "Microseconds of writing the append only file.", "0"),
+    number("eventloop_duration_cron_sum", "Microseconds of housekeeping.", |s| {
+        to_us(s.total(|w| w.cron_ticks.get()))
+    }),
+    number("eventloop_duration_max", "Microseconds of the longest turn of an event loop.", |s| {
+        to_us(s.most(|w| w.turn_ticks_max.get()))
+    }),
+    number("eventloop_cmd_per_cycle_max", "Most commands in one turn.", |s| {
+        s.most(|w| w.turn_commands_max.get())
+    }),
+];

@@ -6,6 +6,7 @@ use config::id;
 
 use super::{Field, fact, fixed, number, text_of};
 use crate::engine::{OCHRE_VERSION, REDIS_VERSION};
+use crate::pause::Held;
 
 pub(super) const SERVER: &[Field] = &[
     text_of("redis_version", "The level of Redis that is implemented.", |_| REDIS_VERSION.into()),
@@ -63,22 +64,34 @@ pub(super) const CLIENTS: &[Field] = &[
         s.clients.output_bytes_max
     }),
     number("blocked_clients", "Clients that wait in a blocking command.", |s| {
-        s.engine.waits.len() as u64
+        (s.engine.waits.len() + s.engine.pause.clients()) as u64
     }),
-    fixed("tracking_clients", "Clients that track keys.", "0"),
-    fixed("pubsub_clients", "Clients that subscribed to something.", "0"),
-    fixed("watching_clients", "Clients that watch keys.", "0"),
-    fixed("clients_in_timeout_table", "Blocked clients with a timeout.", "0"),
-    fixed("total_watched_keys", "Keys that someone watches.", "0"),
+    number("tracking_clients", "Clients that track keys.", |s| s.engine.tracking.clients() as u64),
+    number("pubsub_clients", "Clients that subscribed to something.", |s| s.clients.subscribers),
+    number("watching_clients", "Clients that watch keys.", |s| s.clients.watching),
+    number("clients_in_timeout_table", "Blocked clients with a timeout.", |s| {
+        s.clients.with_deadline
+    }),
+    number("total_watched_keys", "Keys that someone watches.", |s| {
+        s.dbs.iter().map(|db| db.watched_keys).sum()
+    }),
     number("total_blocking_keys", "Keys that someone waits for.", |s| {
         s.dbs.iter().map(|db| db.waited_keys).sum()
     }),
     number("total_blocking_keys_on_nokey", "Keys whose waiters want their deletion told.", |s| {
         s.engine.waits.keys_on_nokey() as u64
     }),
-    fixed("paused_reason", "Why clients are paused.", "none"),
-    fixed("paused_actions", "What paused clients may not do.", "none"),
-    fixed("paused_timeout_milliseconds", "How long the pause still lasts.", "0"),
+    text_of("paused_reason", "Why clients are paused.", |s| {
+        if s.pause().is_some() { "client_pause".into() } else { "none".into() }
+    }),
+    text_of("paused_actions", "What paused clients may not do.", |s| match s.pause() {
+        None => "none".into(),
+        Some((Held::Writes, _)) => "write".into(),
+        Some((Held::All, _)) => "all".into(),
+    }),
+    number("paused_timeout_milliseconds", "How long the pause still lasts.", |s| {
+        s.pause().map_or(0, |(_, until_ms)| (until_ms - s.now_ms) as u64)
+    }),
 ];
 
 pub(super) const CPU: &[Field] = &[

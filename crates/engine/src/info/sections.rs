@@ -2,7 +2,7 @@
 
 use config::id;
 
-use super::activity::{CLUSTER, PERSISTENCE, REPLICATION, STATS};
+use super::activity::{CLUSTER, DEBUG, PERSISTENCE, REPLICATION, STATS};
 use super::memory::MEMORY;
 use super::process::{CLIENTS, CPU, SERVER};
 use super::seen::{Seen, quotient};
@@ -24,10 +24,11 @@ pub const SECTIONS: &[Section] = &[
     Section { is_default: false, ..of_lines("latencystats", "Latencystats", latency_stats) },
     of_fields("cluster", "Cluster", CLUSTER),
     of_lines("keyspace", "Keyspace", keyspace),
+    Section { is_default: false, is_hidden: true, ..of_fields("debug", "Debug", DEBUG) },
 ];
 
 const fn of_fields(name: &'static str, title: &'static str, fields: &'static [Field]) -> Section {
-    Section { name, title, is_default: true, fields, lines: None }
+    Section { name, title, is_default: true, is_hidden: false, fields, lines: None }
 }
 
 const fn of_lines(
@@ -35,7 +36,7 @@ const fn of_lines(
     title: &'static str,
     lines: fn(&Seen<'_>, &mut String),
 ) -> Section {
-    Section { name, title, is_default: true, fields: &[], lines: Some(lines) }
+    Section { name, title, is_default: true, is_hidden: false, fields: &[], lines: Some(lines) }
 }
 
 /// One line for each worker, under Redis's name for a thread that serves connections.

@@ -7,6 +7,7 @@ use config::Config;
 
 use crate::cx::Cx;
 use crate::engine::Engine;
+use crate::pause::Held;
 use crate::stats::WorkerStats;
 
 /// Keys looked at for the average TTL of a database: some tens of microseconds.
@@ -22,6 +23,8 @@ pub struct Seen<'a> {
     pub clients: ClientsSeen,
     /// By number; empty ones included.
     pub dbs: Vec<DbSeen>,
+    /// Pairs of tracked key and client.
+    pub tracked_items: u64,
 }
 
 /// Bytes.
@@ -45,6 +48,12 @@ pub struct ClientsSeen {
     pub output_bytes_max: u64,
     /// Clients that follow the journal.
     pub replicas: u64,
+    /// That subscribed to something.
+    pub subscribers: u64,
+    /// That watch keys.
+    pub watching: u64,
+    /// That wait until a moment.
+    pub with_deadline: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +67,8 @@ pub struct DbSeen {
     pub index_bytes: u64,
     /// Keys that someone waits for.
     pub waited_keys: u64,
+    /// Keys that someone watches.
+    pub watched_keys: u64,
 }
 
 impl<'a> Seen<'a> {
@@ -67,6 +78,7 @@ impl<'a> Seen<'a> {
         let now_ms = base::clock::unix_ms();
         let clients = see_clients(cx);
         let dbs: Vec<DbSeen> = (0..cx.db.databases()).map(|db| see_db(cx, db)).collect();
+        let tracked_items = cx.db.tracked_items() as u64;
         let used = engine.host.used_memory() as u64;
         let memory = MemorySeen {
             used,
@@ -77,7 +89,7 @@ impl<'a> Seen<'a> {
         // The host may look at the configuration, so it is asked before that is held.
         let facts = engine.host.facts();
         let config = engine.config();
-        Seen { engine, now_ms, config, facts, memory, clients, dbs }
+        Seen { engine, now_ms, config, facts, memory, clients, dbs, tracked_items }
     }
 
     /// What the host says of a field.
@@ -92,6 +104,16 @@ impl<'a> Seen<'a> {
 
     pub fn total(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
         self.engine.total(counter)
+    }
+
+    /// The greatest of the workers'.
+    pub fn most(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
+        self.engine.stats.iter().map(|stats| counter(stats)).max().unwrap_or(0)
+    }
+
+    /// What is paused at this moment, and until when.
+    pub fn pause(&self) -> Option<(Held, i64)> {
+        self.engine.pause.at(self.now_ms)
     }
 
     pub fn keys(&self) -> u64 {
@@ -130,11 +152,12 @@ pub(super) fn quotient(a: u64, b: u64) -> f64 {
 fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
     // The own client is out of its table while it runs a command.
     let mut seen = ClientsSeen {
-        of_worker: Vec::new(),
         bytes: cx.client.memory() as u64,
         input_bytes_max: cx.client.input.capacity() as u64,
         output_bytes_max: cx.client.output.len() as u64,
-        replicas: 0,
+        subscribers: cx.client.subscriptions.is_some().into(),
+        watching: cx.client.watch.is_some().into(),
+        ..ClientsSeen::default()
     };
     let world = cx.world.as_mut().expect("commands that look at all clients hold the world");
     for clients in cx.engine.clients.all(world) {
@@ -144,6 +167,10 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
             seen.input_bytes_max = seen.input_bytes_max.max(client.input.capacity() as u64);
             seen.output_bytes_max = seen.output_bytes_max.max(client.output.len() as u64);
             seen.replicas += u64::from(client.follows.is_some());
+            seen.subscribers += u64::from(client.subscriptions.is_some());
+            seen.watching += u64::from(client.watch.is_some());
+            let deadline = client.blocked.as_ref().and_then(|blocked| blocked.deadline_ms);
+            seen.with_deadline += u64::from(deadline.is_some());
         }
     }
     seen
@@ -153,8 +180,10 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
     cx.db.within(db, |db| {
         let keys = db.len() as u64;
         let waited_keys = (0..db.shard_count()).map(|s| db.shard(s).waiting.len() as u64).sum();
+        let watched_keys =
+            (0..db.shard_count()).map(|s| db.shard(s).watched.live_keys() as u64).sum();
         if keys == 0 {
-            return DbSeen { waited_keys, ..DbSeen::default() };
+            return DbSeen { waited_keys, watched_keys, ..DbSeen::default() };
         }
         let (expires, subexpires) = (db.expires() as u64, db.element_expires() as u64);
         let index_bytes = (0..db.shard_count()).map(|s| db.shard(s).table_bytes() as u64).sum();
@@ -167,6 +196,6 @@ fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
             }
         }
         let avg_ttl_ms = sum_ms.checked_div(met).unwrap_or(0);
-        DbSeen { keys, expires, subexpires, avg_ttl_ms, index_bytes, waited_keys }
+        DbSeen { keys, expires, subexpires, avg_ttl_ms, index_bytes, waited_keys, watched_keys }
     })
 }

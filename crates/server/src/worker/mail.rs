@@ -1,32 +1,36 @@
-//! Messages that were published to our clients.
-
-use std::sync::Arc;
+//! News that others have for our clients: published messages, commands for monitors, invalidated
+//! keys.
 
 use engine::clients::ClientIndex;
+use engine::mail::News;
 use store::Inside;
 
 use super::Worker;
 
 impl Worker {
-    /// Hands out what is in the mailbox.
+    /// Hands out what is in the mailbox; replies of commands that waited come first, since what is
+    /// told may be of their doing.
     pub(super) fn deliver_mail(&mut self, inside: &mut Inside<'_>) {
-        for mail in self.engine.pubsub.take_mail(self.index) {
+        self.take_served(inside);
+        for mail in self.engine.mail.take(self.index) {
             for (index, id) in mail.to {
                 if let Some(index) = index {
-                    self.deliver(inside, index, id, &mail.frame);
+                    self.deliver(inside, index, id, &mail.news);
                 }
             }
         }
     }
 
-    fn deliver(&mut self, inside: &mut Inside<'_>, index: ClientIndex, id: u64, frame: &Arc<[u8]>) {
+    fn deliver(&mut self, inside: &mut Inside<'_>, index: ClientIndex, id: u64, news: &News) {
         let engine = self.engine;
-        let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
-        let mut is_lost = false;
-        if client.id == id && client.subscriptions.is_some() {
-            client.output.push_shared(frame);
-            is_lost = self.flush_kept(index, &mut client) || self.exceeds_output_limit(&mut client);
-        }
+        let Some(mut client) = engine.clients.mine(inside).take(index) else {
+            engine.receive(id, None, news);
+            return;
+        };
+        let before = client.output.len();
+        engine.receive(id, Some(&mut client), news);
+        let is_lost = client.output.len() != before
+            && (self.flush_kept(index, &mut client) || self.exceeds_output_limit(&mut client));
         engine.clients.mine(inside).put_back(index, client);
         if is_lost {
             self.close(inside, index);

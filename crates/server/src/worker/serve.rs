@@ -72,7 +72,9 @@ impl Worker {
             conn.read_more(&mut client.input)
         };
         match moved {
-            Moved::End if !client.output.is_empty() && client.blocked.is_none() => {
+            Moved::End
+                if !client.output.is_empty() && client.blocked.is_none() && !client.is_held =>
+            {
                 self.end_input(inside, index, client)
             }
             Moved::End | Moved::Closed => {
@@ -85,7 +87,7 @@ impl Worker {
                 stats.reads.add(1);
                 stats.net_input_bytes.add(n as u64);
                 client.input_bytes += n as u64;
-                if client.blocked.is_some() {
+                if client.blocked.is_some() || client.is_held {
                     // It runs when the client waits no more.
                     if client.input.is_empty() {
                         client.input.extend_from_slice(&self.receive[start..start + n]);
@@ -197,6 +199,7 @@ impl Worker {
         }
         self.begin_feed(index, &client);
         self.begin_wait(index, &client);
+        self.begin_hold(index, &mut client, stop);
         let is_lost = self.send_out(index, &mut client)
             || self.exceeds_query_limit(&client)
             || self.exceeds_output_limit(&mut client);
@@ -276,7 +279,7 @@ impl Worker {
             }
             let engine = self.engine;
             let Some(client) = engine.clients.mine(inside).take(index) else { continue };
-            if client.blocked.is_some() {
+            if client.blocked.is_some() || client.is_held {
                 engine.clients.mine(inside).put_back(index, client);
                 continue;
             }
@@ -295,7 +298,7 @@ impl Worker {
 fn make_room(input: &mut Vec<u8>, arrived: usize, stop: Stop) {
     let needs = match stop {
         Stop::Drained { needs } => needs.min(arrived.saturating_mul(RESERVE_FACTOR)),
-        Stop::Turn | Stop::Parked | Stop::Blocked | Stop::Closing => 0,
+        Stop::Turn | Stop::Parked | Stop::Blocked | Stop::Held | Stop::Closing => 0,
     };
     let wanted = needs.max(arrived);
     let room = input.capacity() - arrived.min(input.capacity());

@@ -1,0 +1,129 @@
+//! CLIENT PAUSE: for a while commands of clients wait, all of them or those that may write.
+//!
+//! ```text
+//!   CLIENT PAUSE 1000 WRITE ─► until, what ─► run_one: does it hold this? ── no ──► runs
+//!                                                 yes │
+//!   the request and all behind it stay in the input ◄─┘ the worker tries again when it is over
+//! ```
+//!
+//! Nothing that a held command would do has happened, so a client that goes away meanwhile leaves
+//! no trace. While a pause lasts nothing expires and nothing is evicted: keys whose time has come
+//! are gone for whoever asks, but nobody removes them. So the data set stands still, which is what
+//! a pause is for.
+//!
+//! With no pause nothing is looked at: a pause is one of the reasons to look at each command
+//! ([`crate::attention`]).
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use command::declare::Flag;
+use command::table::Entry;
+
+use crate::attention::Reason;
+use crate::client::Client;
+use crate::cx::Handler;
+use crate::engine::Engine;
+
+/// What a pause holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// Commands that write, or whose effects others repeat.
+    Writes,
+    All,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    until_ms: i64,
+    held: Held,
+}
+
+/// The pause, if there is one.
+#[derive(Default)]
+pub struct Pause {
+    now: Mutex<Option<Now>>,
+    clients: AtomicUsize,
+}
+
+impl Pause {
+    /// Clients whose next command is held.
+    pub fn clients(&self) -> usize {
+        self.clients.load(Relaxed)
+    }
+
+    /// What is held at this moment, and until when.
+    pub fn at(&self, now_ms: i64) -> Option<(Held, i64)> {
+        let now = *self.now.lock().expect("nobody panics holding two words");
+        now.filter(|now| now.until_ms > now_ms).map(|now| (now.held, now.until_ms))
+    }
+}
+
+impl Engine {
+    /// The handler of CLIENT PAUSE. A pause under way is only made longer, or stricter.
+    pub fn pause(&self, until_ms: i64, held: Held, now_ms: i64) {
+        let mut now = self.pause.now.lock().expect("nobody panics holding two words");
+        let before = now.filter(|before| before.until_ms > now_ms);
+        *now = Some(Now {
+            until_ms: before.map_or(until_ms, |before| before.until_ms.max(until_ms)),
+            held: before.map_or(held, |before| before.held.max(held)),
+        });
+        self.settings.attention.set(Reason::Pause, true);
+    }
+
+    /// The handler of CLIENT UNPAUSE; also when its time is over.
+    pub fn unpause(&self) {
+        *self.pause.now.lock().expect("nobody panics holding two words") = None;
+        self.settings.attention.set(Reason::Pause, false);
+        (0..self.workers()).for_each(|worker| self.host.wake(worker));
+    }
+
+    /// Ends a pause whose time is over. To be called now and then.
+    pub fn end_pause_in_time(&self, now_ms: i64) {
+        if self.settings.attention.has(Reason::Pause) && self.pause.at(now_ms).is_none() {
+            self.unpause();
+        }
+    }
+
+    /// Whether nothing may expire or be evicted now.
+    #[inline]
+    pub fn stands_still(&self, now_ms: i64) -> bool {
+        self.settings.attention.has(Reason::Pause) && self.pause.at(now_ms).is_some()
+    }
+
+    /// Whether a pause holds this command. Who follows the journal is not a client in this.
+    pub(crate) fn holds(&self, now_ms: i64, client: &Client, entry: &Entry<Handler>) -> bool {
+        if !self.settings.attention.has(Reason::Pause) || client.follows.is_some() {
+            return false;
+        }
+        match self.pause.at(now_ms) {
+            None => false,
+            Some((Held::All, _)) => true,
+            Some((Held::Writes, _)) => {
+                may_write(entry)
+                    || (&*entry.full_name == "exec"
+                        && client.multi.as_ref().is_some_and(|multi| {
+                            multi.commands().any(|id| may_write(self.table.get(id)))
+                        }))
+            }
+        }
+    }
+
+    /// The client's next command is held.
+    pub fn begin_hold(&self, client: &mut Client) {
+        if !std::mem::replace(&mut client.is_held, true) {
+            self.pause.clients.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// It is tried again, or the client closes.
+    pub fn end_hold(&self, client: &mut Client) {
+        if std::mem::take(&mut client.is_held) {
+            self.pause.clients.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+fn may_write(entry: &Entry<Handler>) -> bool {
+    entry.has(Flag::Write) || entry.has(Flag::MayReplicate)
+}
