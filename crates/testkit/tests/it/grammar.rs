@@ -10,6 +10,7 @@ const CALLS: usize = 200;
 const LEFT_OUT: &[(&str, &str)] = &[
     ("debug", "its words are not in the grammar, as in Redis; its HELP tells them"),
     ("acl|setuser", "its rules are a language of their own: see the crate `acl`"),
+    ("client|pause", "nothing else would run for as long as it says"),
     ("restore", "IDLETIME and FREQ exclude each other, which Redis's grammar does not say"),
 ];
 
