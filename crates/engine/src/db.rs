@@ -610,7 +610,8 @@ impl<'a> Db<'a> {
 
     /// Whole databases have changed: clients that track shall forget everything.
     pub fn invalidate_everything(&mut self) {
-        if !self.engine.tracking.is_on() {
+        // Keys that nobody tracks any more are forgotten too: their readers may track again.
+        if !self.engine.tracking.is_on() && self.engine.tracking.keys() == 0 {
             return;
         }
         for shard in 0..self.shard_count() {

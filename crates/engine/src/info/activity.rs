@@ -145,8 +145,8 @@ pub(super) const STATS: &[Field] = &[
     number("eventloop_duration_cmd_sum", "Microseconds of commands in them.", |s| {
         to_us(s.total(WorkerStats::command_ticks))
     }),
-    number("instantaneous_eventloop_cycles_per_sec", "Turns in a second, now.", |s| {
-        s.engine.rate(Rate::Turns)
+    number("instantaneous_eventloop_cycles_per_sec", "Turns of a worker in a second, now.", |s| {
+        s.engine.rate(Rate::Turns).div_ceil(s.engine.workers() as u64)
     }),
     number("instantaneous_eventloop_duration_usec", "Microseconds of a turn, now.", |s| {
         s.engine.rate(Rate::TurnTime) / s.engine.rate(Rate::Turns).max(1)

@@ -425,7 +425,12 @@ mod tests {
                 assert_eq!(pushed(&mut server, &mut ann), ["invalidate nil"], "{line}");
                 assert_eq!(server.engine.tracking.keys(), 0);
             }
+            // A reader that has stopped to track and begins again has read nothing.
+            run(&mut server, &mut ann, &["GET a", "CLIENT TRACKING OFF"]);
+            run(&mut server, &mut bob, &["FLUSHALL"]);
+            run(&mut server, &mut ann, &["CLIENT TRACKING ON"]);
             run(&mut server, &mut bob, &["SET a 1"]);
+            assert_eq!(pushed(&mut server, &mut ann), [""; 0]);
             run(&mut server, &mut ann, &["GET a"]);
             {
                 let keyspace = &server.engine.keyspace;
