@@ -17,6 +17,7 @@
 //! field claims is printed at the end of its section (`listener0`).
 
 mod activity;
+mod key_sizes;
 mod memory;
 mod process;
 pub mod sections;
@@ -84,10 +85,15 @@ impl Wanted {
         wanted
     }
 
+    /// Whether a section was asked for by its name.
+    pub fn names(&self, section: &str) -> bool {
+        self.names.iter().any(|name| name == section)
+    }
+
     fn has(&self, section: &Section) -> bool {
         self.all && !section.is_hidden
             || (self.default && section.is_default)
-            || self.names.iter().any(|name| name == section.name)
+            || self.names(section.name)
     }
 }
 

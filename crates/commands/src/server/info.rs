@@ -25,7 +25,8 @@ pub(super) const INFO: Command = Command {
 
 fn info(cx: &mut Cx<'_>) -> CmdResult {
     let wanted = Wanted::parse(cx.args.iter().skip(1));
-    let seen = Seen::gather(cx);
+    let measures = wanted.names("keysizes");
+    let seen = if measures { Seen::gather_with_key_sizes(cx) } else { Seen::gather(cx) };
     let text = engine::info::text(&seen, &wanted);
     drop(seen);
     cx.reply.verbatim(b"txt", text.as_bytes());
@@ -67,6 +68,36 @@ mod tests {
         let titles: Vec<_> = text.lines().filter(|line| line.starts_with('#')).collect();
         assert_eq!(titles, ["# CPU", "# Keyspace"]);
         assert!(text.contains("\r\n\r\n# Keyspace\r\n"));
+    }
+
+    #[test]
+    fn keysizes_tell_lengths_by_powers_of_two_to_who_asks_by_name() {
+        for workers in [1, 2] {
+            let mut server = TestServer::new(workers);
+            let mut ann = server.connect();
+            for line in [
+                "SET a x",
+                "SET b \"\"",
+                "SET n 12345",
+                "RPUSH l 1 2 3",
+                "SADD s 1",
+                "ZADD z 1 a 2 b",
+                "HSET h a 1",
+                "XADD x * a 1",
+                "SELECT 3",
+                "SET a xyz",
+            ] {
+                server.reply(&mut ann, line);
+            }
+            assert_eq!(
+                info(&mut server, &mut ann, "keysizes"),
+                "# Keysizes\r\ndb0_distrib_strings_sizes:0=1,1=1,4=1\r\n\
+                 db0_distrib_lists_items:2=1\r\ndb0_distrib_sets_items:1=1\r\n\
+                 db0_distrib_zsets_items:2=1\r\ndb0_distrib_hashes_items:1=1\r\n\
+                 db3_distrib_strings_sizes:2=1\r\n"
+            );
+            assert!(!info(&mut server, &mut ann, "all").contains("Keysizes"));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use config::id;
 
 use super::activity::{CLUSTER, DEBUG, PERSISTENCE, REPLICATION, STATS};
+use super::key_sizes;
 use super::memory::MEMORY;
 use super::process::{CLIENTS, CPU, SERVER};
 use super::seen::{Seen, quotient};
@@ -24,6 +25,11 @@ pub const SECTIONS: &[Section] = &[
     Section { is_default: false, ..of_lines("latencystats", "Latencystats", latency_stats) },
     of_fields("cluster", "Cluster", CLUSTER),
     of_lines("keyspace", "Keyspace", keyspace),
+    Section {
+        is_default: false,
+        is_hidden: true,
+        ..of_lines("keysizes", "Keysizes", key_sizes::lines)
+    },
     Section { is_default: false, is_hidden: true, ..of_fields("debug", "Debug", DEBUG) },
 ];
 

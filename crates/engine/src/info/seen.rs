@@ -7,6 +7,7 @@ use config::Config;
 
 use crate::cx::Cx;
 use crate::engine::Engine;
+use crate::info::key_sizes::KeySizes;
 use crate::pause::Held;
 use crate::stats::WorkerStats;
 
@@ -25,6 +26,8 @@ pub struct Seen<'a> {
     pub dbs: Vec<DbSeen>,
     /// Pairs of tracked key and client.
     pub tracked_items: u64,
+    /// Of every database, if they were measured.
+    pub key_sizes: Vec<KeySizes>,
 }
 
 /// Bytes.
@@ -89,7 +92,24 @@ impl<'a> Seen<'a> {
         // The host may look at the configuration, so it is asked before that is held.
         let facts = engine.host.facts();
         let config = engine.config();
-        Seen { engine, now_ms, config, facts, memory, clients, dbs, tracked_items }
+        Seen {
+            engine,
+            now_ms,
+            config,
+            facts,
+            memory,
+            clients,
+            dbs,
+            tracked_items,
+            key_sizes: Vec::new(),
+        }
+    }
+
+    /// The same, with the sizes of all keys.
+    pub fn gather_with_key_sizes(cx: &mut Cx<'a>) -> Seen<'a> {
+        let measure = |index| cx.db.within(index, |db| KeySizes::measure(db));
+        let key_sizes = (0..cx.engine.keyspace.databases()).map(measure).collect();
+        Seen { key_sizes, ..Seen::gather(cx) }
     }
 
     /// What the host says of a field.

@@ -259,36 +259,59 @@ const fn counted(word: &'static str, name: &'static str) -> Arg {
     opt(token(word, integer(name)))
 }
 
-pub(super) const fn kind_arg(word: &'static str, name: &'static str, types: &'static [Arg]) -> Arg {
+const fn kind_arg(word: &'static str, name: &'static str, types: &'static [Arg]) -> Arg {
     opt(token(word, one_of(name, types)))
 }
 
-pub(super) const fn ids_arg(word: &'static str, name: &'static str) -> Arg {
+const fn ids_arg(word: &'static str, name: &'static str) -> Arg {
     opt(many(token(word, integer(name))))
 }
 
-pub(super) const USER: Arg = said("USER", "username");
-pub(super) const ADDR: Arg = said("ADDR", "addr").shown_as("ip:port");
-pub(super) const LADDR: Arg = said("LADDR", "laddr").shown_as("ip:port");
-pub(super) const SKIPME: Arg = opt(token("SKIPME", one_of("skipme", YES_NO)));
-pub(super) const MAXAGE: Arg = counted("MAXAGE", "maxage");
-pub(super) const NAME: Arg = said("NAME", "name").since(VALKEY_9);
-pub(super) const IDLE: Arg = counted("IDLE", "idle").since(VALKEY_9);
-pub(super) const FLAGS: Arg = said("FLAGS", "flags").since(VALKEY_9);
-pub(super) const LIB_NAME: Arg = said("LIB-NAME", "lib-name").since(VALKEY_9);
-pub(super) const LIB_VER: Arg = said("LIB-VER", "lib-ver").since(VALKEY_9);
-pub(super) const DB: Arg = counted("DB", "db").since(VALKEY_9);
-pub(super) const CAPA: Arg = said("CAPA", "capa").since(VALKEY_9);
-pub(super) const IP: Arg = said("IP", "ip").since(VALKEY_9);
-pub(super) const NOT_ID: Arg = ids_arg("NOT-ID", "not-client-id").since(VALKEY_9);
-pub(super) const NOT_USER: Arg = said("NOT-USER", "not-username").since(VALKEY_9);
-pub(super) const NOT_ADDR: Arg = said("NOT-ADDR", "not-addr").shown_as("ip:port").since(VALKEY_9);
-pub(super) const NOT_LADDR: Arg =
-    said("NOT-LADDR", "not-laddr").shown_as("ip:port").since(VALKEY_9);
-pub(super) const NOT_NAME: Arg = said("NOT-NAME", "not-name").since(VALKEY_9);
-pub(super) const NOT_FLAGS: Arg = said("NOT-FLAGS", "not-flags").since(VALKEY_9);
-pub(super) const NOT_LIB_NAME: Arg = said("NOT-LIB-NAME", "not-lib-name").since(VALKEY_9);
-pub(super) const NOT_LIB_VER: Arg = said("NOT-LIB-VER", "not-lib-ver").since(VALKEY_9);
-pub(super) const NOT_DB: Arg = counted("NOT-DB", "not-db").since(VALKEY_9);
-pub(super) const NOT_CAPA: Arg = said("NOT-CAPA", "not-capa").since(VALKEY_9);
-pub(super) const NOT_IP: Arg = said("NOT-IP", "not-ip").since(VALKEY_9);
+const fn version(arg: Arg, since: Option<&'static str>) -> Arg {
+    Arg { since, ..arg }
+}
+
+/// Since when a command has the filters that are older in one command than in the other.
+pub(super) struct Since {
+    pub(super) kind: &'static str,
+    pub(super) id: &'static str,
+    /// None: as long as there are filters.
+    pub(super) user: Option<&'static str>,
+    pub(super) addr: Option<&'static str>,
+    pub(super) laddr: Option<&'static str>,
+    pub(super) skipme: Option<&'static str>,
+    pub(super) maxage: Option<&'static str>,
+}
+
+/// The filters of CLIENT LIST and CLIENT KILL. `types` are the words after TYPE.
+pub(super) const fn filters(types: &'static [Arg], since: Since) -> [Arg; 27] {
+    [
+        kind_arg("TYPE", "client-type", types).since(since.kind),
+        ids_arg("ID", "client-id").since(since.id),
+        version(said("USER", "username"), since.user),
+        version(said("ADDR", "addr").shown_as("ip:port"), since.addr),
+        version(said("LADDR", "laddr").shown_as("ip:port"), since.laddr),
+        version(opt(token("SKIPME", one_of("skipme", YES_NO))), since.skipme),
+        version(counted("MAXAGE", "maxage"), since.maxage),
+        said("NAME", "name").since(VALKEY_9),
+        counted("IDLE", "idle").since(VALKEY_9),
+        said("FLAGS", "flags").since(VALKEY_9),
+        said("LIB-NAME", "lib-name").since(VALKEY_9),
+        said("LIB-VER", "lib-ver").since(VALKEY_9),
+        counted("DB", "db").since(VALKEY_9),
+        said("CAPA", "capa").since(VALKEY_9),
+        said("IP", "ip").since(VALKEY_9),
+        kind_arg("NOT-TYPE", "not-client-type", types).since(VALKEY_9),
+        ids_arg("NOT-ID", "not-client-id").since(VALKEY_9),
+        said("NOT-USER", "not-username").since(VALKEY_9),
+        said("NOT-ADDR", "not-addr").shown_as("ip:port").since(VALKEY_9),
+        said("NOT-LADDR", "not-laddr").shown_as("ip:port").since(VALKEY_9),
+        said("NOT-NAME", "not-name").since(VALKEY_9),
+        said("NOT-FLAGS", "not-flags").since(VALKEY_9),
+        said("NOT-LIB-NAME", "not-lib-name").since(VALKEY_9),
+        said("NOT-LIB-VER", "not-lib-ver").since(VALKEY_9),
+        counted("NOT-DB", "not-db").since(VALKEY_9),
+        said("NOT-CAPA", "not-capa").since(VALKEY_9),
+        said("NOT-IP", "not-ip").since(VALKEY_9),
+    ]
+}

@@ -11,7 +11,7 @@ use engine::{CmdError, CmdResult, Command, Cx};
 
 use Flag::{Admin, Loading, NoScript, Stale};
 
-use super::filter::{self, Filter, Ids, ids_arg, kind_arg};
+use super::filter::{Filter, Ids, Since, filters};
 
 const TYPES: &[Arg] = &[
     flag("NORMAL"),
@@ -22,35 +22,18 @@ const TYPES: &[Arg] = &[
     flag("PUBSUB"),
 ];
 
-const FILTERS: &[Arg] = &[
-    ids_arg("ID", "client-id").since("2.8.12"),
-    kind_arg("TYPE", "client-type", TYPES).since("2.8.12"),
-    filter::USER,
-    filter::ADDR,
-    filter::LADDR.since("6.2.0"),
-    filter::SKIPME,
-    filter::MAXAGE.since("7.4.0"),
-    filter::NAME,
-    filter::IDLE,
-    filter::FLAGS,
-    filter::LIB_NAME,
-    filter::LIB_VER,
-    filter::DB,
-    filter::CAPA,
-    filter::IP,
-    kind_arg("NOT-TYPE", "not-client-type", TYPES).since("valkey 9.0.0"),
-    filter::NOT_ID,
-    filter::NOT_USER,
-    filter::NOT_ADDR,
-    filter::NOT_LADDR,
-    filter::NOT_NAME,
-    filter::NOT_FLAGS,
-    filter::NOT_LIB_NAME,
-    filter::NOT_LIB_VER,
-    filter::NOT_DB,
-    filter::NOT_CAPA,
-    filter::NOT_IP,
-];
+const FILTERS: &[Arg] = &filters(
+    TYPES,
+    Since {
+        kind: "2.8.12",
+        id: "2.8.12",
+        user: None,
+        addr: None,
+        laddr: Some("6.2.0"),
+        skipme: None,
+        maxage: Some("7.4.0"),
+    },
+);
 
 pub(super) const KILL: Command = Command {
     name: "KILL",

@@ -6,7 +6,7 @@ use engine::{Client, CmdResult, Command, Cx};
 
 use Flag::{Admin, Loading, NoScript, Stale};
 
-use super::filter::{self, Filter, Ids, ids_arg, kind_arg};
+use super::filter::{Filter, Ids, Since, filters};
 
 const TYPES: &[Arg] = &[
     flag("NORMAL"),
@@ -16,6 +16,19 @@ const TYPES: &[Arg] = &[
     flag("PUBSUB"),
 ];
 
+const FILTERS: &[Arg] = &filters(
+    TYPES,
+    Since {
+        kind: "5.0.0",
+        id: "6.2.0",
+        user: Some("valkey 8.1.0"),
+        addr: Some("valkey 8.1.0"),
+        laddr: Some("valkey 8.1.0"),
+        skipme: Some("valkey 8.1.0"),
+        maxage: Some("valkey 8.1.0"),
+    },
+);
+
 pub(super) const LIST: Command = Command {
     name: "LIST",
     group: Group::Connection,
@@ -23,35 +36,7 @@ pub(super) const LIST: Command = Command {
     summary: "Lists open connections, one line each.",
     complexity: "O(N) where N is the number of client connections",
     flags: &[Admin, NoScript, Loading, Stale],
-    args: &[
-        kind_arg("TYPE", "client-type", TYPES).since("5.0.0"),
-        ids_arg("ID", "client-id").since("6.2.0"),
-        filter::USER.since("valkey 8.1.0"),
-        filter::ADDR.since("valkey 8.1.0"),
-        filter::LADDR.since("valkey 8.1.0"),
-        filter::SKIPME.since("valkey 8.1.0"),
-        filter::MAXAGE.since("valkey 8.1.0"),
-        filter::NAME,
-        filter::IDLE,
-        filter::FLAGS,
-        filter::LIB_NAME,
-        filter::LIB_VER,
-        filter::DB,
-        filter::CAPA,
-        filter::IP,
-        kind_arg("NOT-TYPE", "not-client-type", TYPES).since("valkey 9.0.0"),
-        filter::NOT_ID,
-        filter::NOT_USER,
-        filter::NOT_ADDR,
-        filter::NOT_LADDR,
-        filter::NOT_NAME,
-        filter::NOT_FLAGS,
-        filter::NOT_LIB_NAME,
-        filter::NOT_LIB_VER,
-        filter::NOT_DB,
-        filter::NOT_CAPA,
-        filter::NOT_IP,
-    ],
+    args: FILTERS,
     lock: Some(Lock::World),
     history: &[
         ("2.8.12", "Added the `id` field."),
