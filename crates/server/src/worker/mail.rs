@@ -1,6 +1,9 @@
 //! News that others have for our clients: published messages, commands for monitors, invalidated
 //! keys.
 
+use std::sync::atomic::Ordering::Relaxed;
+
+use engine::client::Client;
 use engine::clients::ClientIndex;
 use engine::mail::News;
 use store::Inside;
@@ -21,6 +24,22 @@ impl Worker {
         }
     }
 
+    /// Ordinary clients may have no limit, but a monitor that does not read is closed like a
+    /// subscriber that does not: nothing else bounds what it is sent.
+    fn is_deaf_monitor(&self, client: &Client) -> bool {
+        let max = self.engine.settings.pubsub_output_limit.hard_bytes.load(Relaxed);
+        let is_deaf = client.is_monitor && max > 0 && client.output.len() > max;
+        if is_deaf {
+            self.engine.stats[self.index].output_buffer_limit_closed.add(1);
+            let text = format!(
+                "Client id={} addr={} closed: a monitor that does not read.",
+                client.id, client.address
+            );
+            self.engine.host.log('#', &text);
+        }
+        is_deaf
+    }
+
     fn deliver(&mut self, inside: &mut Inside<'_>, index: ClientIndex, id: u64, news: &News) {
         let engine = self.engine;
         let Some(mut client) = engine.clients.mine(inside).take(index) else {
@@ -30,7 +49,9 @@ impl Worker {
         let before = client.output.len();
         engine.receive(id, Some(&mut client), news);
         let is_lost = client.output.len() != before
-            && (self.flush_kept(index, &mut client) || self.exceeds_output_limit(&mut client));
+            && (self.flush_kept(index, &mut client)
+                || self.exceeds_output_limit(&mut client)
+                || self.is_deaf_monitor(&client));
         engine.clients.mine(inside).put_back(index, client);
         if is_lost {
             self.close(inside, index);
