@@ -92,7 +92,7 @@ impl ExpireWalk {
         let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
             if engine.tracking.is_on() {
                 let (Gone::Key(key, _) | Gone::Elements(key, _)) = &gone;
-                engine.invalidate_expired(key, tracked, broadcast);
+                engine.invalidate_gone(key, tracked, broadcast);
             }
             let remains = match gone {
                 Gone::Key(key, remains) => {

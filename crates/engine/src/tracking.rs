@@ -249,9 +249,9 @@ impl Engine {
         }
     }
 
-    /// A key or a part of it has expired, with nobody asking for it.
+    /// A key or a part of it has gone with nobody asking for it: it expired, or was evicted.
     #[cold]
-    pub(crate) fn invalidate_expired(
+    pub(crate) fn invalidate_gone(
         &self,
         key: &[u8],
         tracked: &mut Tracked,
