@@ -6,6 +6,7 @@
 mod client_limits;
 mod crash;
 mod follow;
+mod insight;
 mod live_config;
 mod protocol;
 mod running;
