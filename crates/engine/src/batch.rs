@@ -30,6 +30,7 @@ use crate::cx::KeyHashes;
 use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::error::CmdError;
+use crate::eviction::Evictor;
 
 /// Requests parsed and prefetched together. More gains nothing: the processor has some dozen
 /// cache misses under way at most.
@@ -76,6 +77,7 @@ pub struct Runner {
     pub replays: bool,
     pub(crate) effects: Effects,
     pub(crate) last_ticks: u64,
+    pub(crate) evictor: Evictor,
     batch: Batch,
     pub(crate) ahead: Batch,
     plans: Vec<Plan>,
@@ -112,6 +114,7 @@ impl Runner {
             replays: false,
             effects: Effects::default(),
             last_ticks: 0,
+            evictor: Evictor::default(),
             batch: Batch::new(),
             ahead: Batch::new(),
             plans: Vec::with_capacity(BATCH_MAX),

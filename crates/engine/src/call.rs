@@ -27,6 +27,7 @@ use crate::cx::{Cx, Handler, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
 use crate::error::CmdError;
+use crate::eviction::Room;
 use crate::multi;
 use crate::refuse;
 
@@ -86,15 +87,19 @@ impl Runner {
             return self.end_reply(client, reply_at, out);
         };
         let entry = engine.table.get(id);
+        let is_limited = engine.settings.memory.max_bytes() != 0;
+        let out_of_memory = is_limited && self.make_room(engine) == Room::None;
         let plain = client.is_plain()
             && !client.is_restricted()
             && entry.arity_allows(args.len())
-            && !engine.needs_password(client);
+            && !engine.needs_password(client)
+            && !out_of_memory;
         if !plain {
             // Refused or not, it is the last that the client called.
             client.last_command = Some(id);
             let (worker, now_ms) = (self.worker, self.now_ms);
-            let mut request = refuse::Request { engine, client, entry, args, worker, now_ms };
+            let mut request =
+                refuse::Request { engine, client, entry, args, worker, now_ms, out_of_memory };
             if let Some(error) = refuse::refuse(&mut request) {
                 engine.stats[self.worker].per_command[id.index()].rejected.add(1);
                 let was_in_multi = client.multi.is_some();
@@ -111,7 +116,7 @@ impl Runner {
             return Ran::Held;
         }
         if multi::queues(client, entry) {
-            multi::queue(client, id, args);
+            multi::queue(client, entry, args);
             Reply::new(out, client.protocol).simple("QUEUED");
             return self.end_reply(client, reply_at, out);
         }
@@ -141,7 +146,10 @@ impl Runner {
             // `of_call` has decided the second.
             Lock::World | Lock::KeysUnless(_) => {
                 engine.stats[self.worker].world_commands.add(1);
-                let world = engine.close_gate(inside, client);
+                let mut world = engine.close_gate(inside, client);
+                if engine.clients_exceed() {
+                    engine.evict_clients(&mut world, Some(client));
+                }
                 // That others had to come to a stop is not this command's time.
                 self.last_ticks = store::ticks::now();
                 if client.closing != Closing::No {

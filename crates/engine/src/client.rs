@@ -9,6 +9,7 @@ use journal::Reader;
 use resp::{Pending, Protocol};
 
 use crate::blocked::Blocked;
+use crate::client_memory::Counted;
 use crate::clients::ClientIndex;
 use crate::multi::{Multi, Watch};
 use crate::output::Output;
@@ -166,6 +167,8 @@ pub struct Client {
     pub input_bytes: u64,
     pub output_bytes: u64,
     pub commands: u64,
+    /// See [`crate::client_memory`].
+    pub counted: Counted,
 }
 
 impl Client {
@@ -209,6 +212,7 @@ impl Client {
             input_bytes: 0,
             output_bytes: 0,
             commands: 0,
+            counted: Counted::default(),
         }
     }
 

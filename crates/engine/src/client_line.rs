@@ -60,6 +60,7 @@ impl<'a> Viewer<'a> {
     pub fn write_line(&self, out: &mut Vec<u8>, client: &Client) {
         let names = client.names();
         let (request_bytes, argv_bytes) = self.request_bytes(client);
+        let (read_bytes, read_argv_bytes) = client.pending.progress(&client.input);
         let mut field = |name: &str, value: &dyn std::fmt::Display| {
             write!(out, "{name}={value} ").expect("a Vec takes all");
         };
@@ -80,9 +81,9 @@ impl<'a> Viewer<'a> {
         }
         field("multi", &client.multi.as_ref().map_or(-1, |multi| multi.len() as i64));
         field("watch", &client.watch.as_ref().map_or(0, |watch| watch.len()));
-        field("qbuf", &(client.input.len() + request_bytes));
+        field("qbuf", &(client.input.len() - read_bytes + request_bytes));
         field("qbuf-free", &(client.input.capacity() - client.input.len()));
-        field("argv-mem", &argv_bytes);
+        field("argv-mem", &(argv_bytes + read_argv_bytes));
         field("multi-mem", &client.multi.as_ref().map_or(0, |multi| multi.bytes()));
         field("rbs", &client.output.allocated_bytes());
         field("rbp", &client.output.allocated_bytes());

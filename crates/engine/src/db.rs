@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use base::random::Random;
-use store::eviction_clock::Usage;
+use store::eviction_clock::{Usage, UsageClock};
 use store::shard::{Purged, Remains};
 use store::value::Hash;
 use store::watch::Watcher;
@@ -544,8 +544,13 @@ impl<'a> Db<'a> {
     /// nobody (0), has changed it.
     #[inline]
     fn touched(&mut self, key: Key<'_>, by: u64) {
+        let is_change_a_use = self.usage.clock == UsageClock::Lrm;
+        let fresh = self.usage.lru_now();
         let part = self.part(key.hash);
         part.touch_watched(key);
+        if is_change_a_use && let Some(slot) = part.find(key) {
+            part.record(slot).set_usage(fresh);
+        }
         if !part.waiting.is_empty() && part.waiting.has(key.bytes) {
             self.effects.ready(self.index, key.bytes);
         }
@@ -816,6 +821,14 @@ impl<'a> Db<'a> {
         let found = self.read(key).is_some();
         self.no_touch = no_touch;
         found
+    }
+
+    /// RESTORE: how the key was used where it came from.
+    pub fn set_usage(&mut self, key: Key<'_>, usage: u32) {
+        let part = self.part(key.hash);
+        if let Some(slot) = part.find(key) {
+            part.record(slot).set_usage(usage);
+        }
     }
 
     /// Deletes the key if its time has come: for walks, which meet keys without looking them up.

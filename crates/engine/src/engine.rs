@@ -13,7 +13,7 @@
 //!     acl        users, and what they were refused
 //! ```
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::random::Random;
@@ -27,9 +27,11 @@ use store::{Gate, Keyspace, PerWorker, Seat};
 
 use crate::blocked::Waits;
 use crate::client::Client;
+use crate::client_memory::ClientMemory;
 use crate::clients::Clients;
 use crate::command_log::CommandLogs;
 use crate::cx::Handler;
+use crate::eviction::ExceededTime;
 use crate::latency::LatencyMonitor;
 use crate::mail::Mailboxes;
 use crate::monitor::Monitors;
@@ -53,6 +55,11 @@ pub trait Host: Send + Sync {
     fn log(&self, level: char, text: &str);
     /// Bytes the allocator has handed out.
     fn used_memory(&self) -> usize;
+    /// Bytes of memory this process is granted, of which `maxmemory` may be a share; 0 if nobody
+    /// knows.
+    fn granted_memory(&self) -> u64 {
+        0
+    }
     /// Applies options that reach outside (log file, ports, limits). `Err` undoes the CONFIG SET.
     fn apply(&self, changed: &[config::OptId], config: &Config) -> Result<(), String>;
     /// The absolute name of the working directory, if there is one.
@@ -114,6 +121,7 @@ pub struct Engine {
     pub pause: Pause,
     pub acl: Acl,
     pub clients: PerWorker<Clients>,
+    pub client_memory: ClientMemory,
     pub stats: Box<[CachePadded<WorkerStats>]>,
     pub errors: ErrorStats,
     pub command_logs: CommandLogs,
@@ -129,6 +137,9 @@ pub struct Engine {
     run_id: String,
     pub stat_reset_ms: AtomicI64,
     pub peak_memory: AtomicU64,
+    /// Memory that holds changes on their way to replicas: `maxmemory` leaves it out.
+    pub replica_bytes: AtomicUsize,
+    pub exceeded_time: ExceededTime,
     /// Bytes in use when the engine was made.
     pub startup_memory: u64,
     /// Names the history of changes.
@@ -191,7 +202,7 @@ impl Engine {
         let databases = config.int(config::id::DATABASES) as usize;
         let (gate, seats) = Gate::new(workers);
         let settings = Settings::default();
-        settings.load(&config);
+        settings.load(&config, &*host);
         let backlog = (config.int(config::id::REPL_BACKLOG_SIZE) as usize).max(BACKLOG_BYTES_MIN);
         let mail = Arc::new(Mailboxes::new(workers));
         let engine = Engine {
@@ -210,6 +221,7 @@ impl Engine {
             pause: Pause::default(),
             acl: Acl::new(users),
             clients: PerWorker::new(workers, |_| Clients::default()),
+            client_memory: ClientMemory::new(workers),
             errors: ErrorStats::default(),
             command_logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -225,6 +237,8 @@ impl Engine {
             started_ms: now_ms,
             stat_reset_ms: AtomicI64::new(now_ms),
             peak_memory: AtomicU64::new(0),
+            replica_bytes: AtomicUsize::new(0),
+            exceeded_time: ExceededTime::default(),
             sampler: Mutex::default(),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
@@ -331,6 +345,7 @@ impl Engine {
         }
         self.errors.reset();
         self.lazyfree.reset();
+        self.exceeded_time.reset();
         self.sampler.lock().expect("nobody panics sampling").reset();
         self.stat_reset_ms.store(now_ms, Relaxed);
     }

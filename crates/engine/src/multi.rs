@@ -24,6 +24,8 @@ pub struct Multi {
     args_bytes: usize,
     /// A command was refused while queueing: EXEC will run nothing.
     pub(crate) aborted: bool,
+    /// A command that is refused when memory is short is among them.
+    pub(crate) takes_memory: bool,
 }
 
 impl Multi {
@@ -88,12 +90,13 @@ pub(crate) fn queues(client: &Client, entry: &Entry<Handler>) -> bool {
     client.multi.is_some() && !AT_ONCE.contains(&&*entry.full_name)
 }
 
-pub(crate) fn queue(client: &mut Client, id: CommandId, args: Args<'_>) {
+pub(crate) fn queue(client: &mut Client, entry: &Entry<Handler>, args: Args<'_>) {
     let multi = client.multi.as_mut().expect("callers checked that a transaction is under way");
     if !multi.aborted {
         let args = ArgBuf::from(args);
         multi.args_bytes += args.allocated_bytes();
-        multi.commands.push((id, args));
+        multi.commands.push((entry.id, args));
+        multi.takes_memory |= entry.has(Flag::DenyOom);
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Request<'a> {
     pub(crate) args: Args<'a>,
     pub(crate) worker: usize,
     pub(crate) now_ms: i64,
+    /// Memory is short and nothing is left to evict.
+    pub(crate) out_of_memory: bool,
 }
 
 type Reason = fn(&mut Request<'_>) -> Option<CmdError>;
@@ -34,6 +36,7 @@ const REASONS: &[(&str, Reason)] = &[
     ("authentication", authentication),
     ("inside a transaction", no_multi),
     ("permission", permission),
+    ("out of memory", out_of_memory),
     ("only listens", only_listens),
 ];
 
@@ -88,6 +91,15 @@ fn only_listens(r: &mut Request<'_>) -> Option<CmdError> {
     let listens = r.client.protocol == Protocol::Resp2 && r.client.subscriptions.is_some();
     let refused = listens && !ALLOWED.contains(&&*r.entry.full_name);
     refused.then(|| CmdError::only_listens(&r.entry.full_name))
+}
+
+/// EXEC takes memory if one of its commands does.
+fn out_of_memory(r: &mut Request<'_>) -> Option<CmdError> {
+    let takes_memory = || {
+        let multi = r.client.multi.as_ref().filter(|_| &*r.entry.full_name == "exec");
+        r.entry.has(Flag::DenyOom) || multi.is_some_and(|multi| multi.takes_memory)
+    };
+    (r.out_of_memory && takes_memory()).then_some(CmdError::OOM)
 }
 
 fn no_multi(r: &mut Request<'_>) -> Option<CmdError> {

@@ -4,19 +4,22 @@
 //! command or the event loop needs on its way is copied here whenever the configuration changes,
 //! which happens at a closed gate: a command sees either all of a CONFIG SET or nothing of it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed,
+};
 
 use crate::attention::Attention;
+use crate::engine::Host;
 use crate::notify::Wanted;
 use config::{ClientClass, Config, id};
 use store::Limits;
+use store::eviction::{Order, Policy};
 use store::eviction_clock::UsageClock;
 
 #[derive(Default)]
 pub struct Settings {
-    lfu: AtomicBool,
-    lfu_log_factor: AtomicU32,
-    lfu_decay_minutes: AtomicU32,
+    pub memory: MemoryLimit,
+    clients_bytes_max: AtomicUsize,
     bulk_bytes_max: AtomicUsize,
     query_buffer_bytes_max: AtomicUsize,
     hll_sparse_bytes_max: AtomicUsize,
@@ -48,6 +51,93 @@ pub struct Settings {
     /// Payloads of unknown versions are tried.
     pub rdb_any_version: AtomicBool,
     limits: LimitOptions,
+}
+
+/// `maxmemory` and what belongs to it.
+#[derive(Default)]
+pub struct MemoryLimit {
+    max_bytes: AtomicUsize,
+    /// One of `ORDERS`, or no eviction.
+    order: AtomicU8,
+    is_volatile: AtomicBool,
+    clock: AtomicU8,
+    samples: AtomicUsize,
+    tenacity: AtomicU32,
+    frees_lazily: AtomicBool,
+    lfu_log_factor: AtomicU32,
+    lfu_decay_minutes: AtomicU32,
+}
+
+const ORDERS: &[Order] = &[Order::Usage, Order::Ttl, Order::Random];
+const NO_EVICTION: u8 = u8::MAX;
+
+const CLOCK_LRU: u8 = 0;
+const CLOCK_LRM: u8 = 1;
+const CLOCK_LFU: u8 = 2;
+
+impl MemoryLimit {
+    fn load(&self, config: &Config, host: &dyn Host) {
+        let max = config.int(id::MAXMEMORY);
+        self.max_bytes.store(share(max, || host.granted_memory() as usize), Relaxed);
+        let name = config.choice(id::MAXMEMORY_POLICY);
+        let policy = Policy::named(name);
+        let order = policy.and_then(|policy| ORDERS.iter().position(|o| *o == policy.order));
+        self.order.store(order.map_or(NO_EVICTION, |order| order as u8), Relaxed);
+        self.is_volatile.store(policy.is_some_and(|policy| policy.is_volatile), Relaxed);
+        let clock = match name.rsplit('-').next() {
+            Some("lfu") => CLOCK_LFU,
+            Some("lrm") => CLOCK_LRM,
+            _ => CLOCK_LRU,
+        };
+        self.clock.store(clock, Relaxed);
+        self.samples.store(config.int(id::MAXMEMORY_SAMPLES) as usize, Relaxed);
+        self.tenacity.store(config.int(id::MAXMEMORY_EVICTION_TENACITY) as u32, Relaxed);
+        self.frees_lazily.store(config.flag(id::LAZYFREE_LAZY_EVICTION), Relaxed);
+        self.lfu_log_factor.store(config.int(id::LFU_LOG_FACTOR) as u32, Relaxed);
+        self.lfu_decay_minutes.store(config.int(id::LFU_DECAY_TIME) as u32, Relaxed);
+    }
+
+    /// 0: no limit.
+    #[inline]
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes.load(Relaxed)
+    }
+
+    /// None: nothing is evicted.
+    pub fn policy(&self) -> Option<Policy> {
+        let order = *ORDERS.get(usize::from(self.order.load(Relaxed)))?;
+        Some(Policy { order, is_volatile: self.is_volatile.load(Relaxed) })
+    }
+
+    pub fn samples(&self) -> usize {
+        self.samples.load(Relaxed)
+    }
+
+    pub fn tenacity(&self) -> u32 {
+        self.tenacity.load(Relaxed)
+    }
+
+    /// `lazyfree-lazy-eviction`.
+    pub fn frees_lazily(&self) -> bool {
+        self.frees_lazily.load(Relaxed)
+    }
+
+    #[inline]
+    fn usage_clock(&self) -> UsageClock {
+        match self.clock.load(Relaxed) {
+            CLOCK_LRU => UsageClock::Lru,
+            CLOCK_LRM => UsageClock::Lrm,
+            _ => UsageClock::Lfu {
+                log_factor: self.lfu_log_factor.load(Relaxed),
+                decay_minutes: self.lfu_decay_minutes.load(Relaxed),
+            },
+        }
+    }
+}
+
+/// A number of bytes, or, if it is negative, so many percent of something.
+fn share(number: i64, of: impl FnOnce() -> usize) -> usize {
+    usize::try_from(number).unwrap_or_else(|_| of() / 100 * number.unsigned_abs() as usize)
 }
 
 /// Hard and soft limit of a client's output buffer, and the seconds of the soft one.
@@ -104,11 +194,11 @@ impl OutputLimit {
 
 impl Settings {
     /// Takes over what the configuration says.
-    pub fn load(&self, config: &Config) {
-        let policy = config.choice(id::MAXMEMORY_POLICY);
-        self.lfu.store(policy.ends_with("lfu"), Relaxed);
-        self.lfu_log_factor.store(config.int(id::LFU_LOG_FACTOR) as u32, Relaxed);
-        self.lfu_decay_minutes.store(config.int(id::LFU_DECAY_TIME) as u32, Relaxed);
+    pub fn load(&self, config: &Config, host: &dyn Host) {
+        self.memory.load(config, host);
+        let clients_max = config.int(id::MAXMEMORY_CLIENTS);
+        let clients_bytes_max = share(clients_max, || self.memory.max_bytes());
+        self.clients_bytes_max.store(clients_bytes_max, Relaxed);
         self.bulk_bytes_max.store(config.int(id::PROTO_MAX_BULK_LEN) as usize, Relaxed);
         let query_bytes = config.int(id::CLIENT_QUERY_BUFFER_LIMIT) as usize;
         self.query_buffer_bytes_max.store(query_bytes, Relaxed);
@@ -140,14 +230,7 @@ impl Settings {
 
     #[inline]
     pub fn usage_clock(&self) -> UsageClock {
-        if self.lfu.load(Relaxed) {
-            UsageClock::Lfu {
-                log_factor: self.lfu_log_factor.load(Relaxed),
-                decay_minutes: self.lfu_decay_minutes.load(Relaxed),
-            }
-        } else {
-            UsageClock::Lru
-        }
+        self.memory.usage_clock()
     }
 
     /// Up to where collections stay in their compact forms.
@@ -171,6 +254,12 @@ impl Settings {
     /// DEBUG QUICKLIST-PACKED-THRESHOLD: no option of the configuration.
     pub fn set_list_plain_bytes_min(&self, bytes: usize) {
         self.limits.list_plain_bytes_min.store(bytes, Relaxed);
+    }
+
+    /// What all clients together may take; 0: no limit.
+    #[inline]
+    pub fn clients_bytes_max(&self) -> usize {
+        self.clients_bytes_max.load(Relaxed)
     }
 
     pub fn bulk_bytes_max(&self) -> usize {

@@ -113,6 +113,8 @@ worker_stats! {
     acl_denied_keys,
     acl_denied_channels,
     acl_denied_databases,
+    /// Because of `maxmemory-clients`.
+    evicted_clients,
 }
 
 impl WorkerStats {

@@ -13,7 +13,9 @@
 //!     client or elsewhere; whoever does needs the world, and a worker that is wanted ends its run.
 //! (2) With one worker its only shard is taken for the whole run; with several, each command takes
 //!     and frees its own.
-//! (3) Time is measured over commands of the same name in a row and shared among them. One that
+//! (3) No command runs here while memory is short: room is made, or the command refused, where no
+//!     shard is held.
+//! (4) Time is measured over commands of the same name in a row and shared among them. One that
 //!     may take long is the last of its row: it is not declared brief, has many arguments, freed
 //!     a large value, or its reply fills the turn (`attention.rs`).
 
@@ -61,6 +63,7 @@ impl Runner {
         let (worker, db) = (self.worker, client.db);
         let stats = &*engine.stats[worker];
         let silent = !engine.journal.is_on();
+        let max_bytes = engine.settings.memory.max_bytes();
         self.effects.begin(silent, db);
         let access = if is_shared {
             Access::Nothing
@@ -114,6 +117,7 @@ impl Runner {
                 || !entry.arity_allows(args.len())
                 || inside.is_wanted()
                 || reply_len > TURN_REPLY_BYTES_MAX
+                || (max_bytes != 0 && engine.exceeds(max_bytes))
             {
                 break;
             }
@@ -176,7 +180,7 @@ impl Runner {
     }
 }
 
-/// (3).
+/// (4).
 struct Timer {
     id: CommandId,
     calls: u64,

@@ -93,7 +93,11 @@ fn read_any_count(input: &[u8], at: usize, limits: &Limits) -> Result<(usize, us
 
 /// Reads `$<length>` at `at`: the length and where the body begins.
 #[inline]
-fn read_length(input: &[u8], at: usize, limits: &Limits) -> Result<(usize, usize), Stop> {
+pub(crate) fn read_length(
+    input: &[u8],
+    at: usize,
+    limits: &Limits,
+) -> Result<(usize, usize), Stop> {
     match short_line(input, at, b'$') {
         Some((len, next)) if len <= limits.bulk_bytes_max => Ok((len, next)),
         _ => read_any_length(input, at, limits),

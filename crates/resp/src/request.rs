@@ -35,7 +35,7 @@
 
 use crate::args::{Args, Span};
 use crate::inline;
-use crate::multibulk::{Cursor, read_args, read_count};
+use crate::multibulk::{Cursor, read_args, read_count, read_length};
 use crate::protocol_error::ProtocolError;
 
 /// From so many arguments on, going on beats reading again.
@@ -119,6 +119,29 @@ impl Pending {
         self.0.as_ref().map_or(0, |unfinished| {
             size_of::<Unfinished>() + unfinished.spans.capacity() * size_of::<Span>()
         })
+    }
+
+    /// How far the unfinished request that `input` begins with can be read: bytes before the argument
+    /// that is on its way, and those of them that are whole arguments.
+    pub fn progress(&self, input: &[u8]) -> (usize, usize) {
+        if input.first() != Some(&b'*') {
+            return (0, 0);
+        }
+        let limits = Limits::default();
+        let (mut spans, mut cursor) = (Vec::new(), Cursor { at: 0, left: 0 });
+        let mut argument_bytes = 0;
+        if let Some(unfinished) = &self.0 {
+            cursor = Cursor { at: unfinished.cursor.at, left: unfinished.cursor.left };
+            argument_bytes = unfinished.spans.iter().map(|span| span.len).sum();
+        } else if let Ok((argc, at)) = read_count(input, 0, &limits) {
+            cursor = Cursor { at, left: argc };
+        }
+        // It stops at the argument on its way.
+        let _ = read_args(input, &mut cursor, &mut spans, &limits);
+        argument_bytes += spans.iter().map(|span| span.len).sum::<usize>();
+        let is_known = cursor.left > 0 && input.get(cursor.at) == Some(&b'$');
+        let start = read_length(input, cursor.at, &limits).map(|(_, start)| start);
+        (if is_known { start.unwrap_or(cursor.at) } else { cursor.at }, argument_bytes)
     }
 }
 

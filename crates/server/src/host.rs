@@ -13,7 +13,9 @@ use crate::alloc;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
 use crate::process::facts::Identity;
-use crate::process::{allocator, apply, crash, dir, facts, log, reason, replace, rewrite};
+use crate::process::{
+    allocator, apply, crash, dir, facts, log, memory_limit, reason, replace, rewrite,
+};
 
 pub(crate) struct ServerHost {
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -71,9 +73,15 @@ impl Host for ServerHost {
     }
 
     fn used_memory(&self) -> usize {
-        // The pool's chunks do not come from the allocator; what lies unused in them is not used.
-        let pooled = structures::pages::bytes_held();
-        alloc::used_bytes() + pooled.saturating_sub(structures::pages::bytes_free())
+        // The pool's chunks do not come from the allocator; what lies unused in them, or in a heap
+        // between its records, is not used.
+        let held = alloc::used_bytes() + structures::pages::bytes_held();
+        let unused = structures::pages::bytes_free() + structures::heap::bytes_unused();
+        held.saturating_sub(unused)
+    }
+
+    fn granted_memory(&self) -> u64 {
+        memory_limit::granted_bytes()
     }
 
     fn working_dir(&self) -> Option<Vec<u8>> {

@@ -40,6 +40,7 @@ use std::time::Duration;
 use engine::batch::Runner;
 use engine::client::{Address, Closing};
 use engine::clients::ClientIndex;
+use engine::eviction::Room;
 use engine::expire_cycle::ExpireWalk;
 use engine::{CmdError, Engine};
 use store::{Inside, Seat};
@@ -80,6 +81,8 @@ pub(crate) struct Worker {
     /// Connections that follow the journal.
     followers: Vec<ClientIndex>,
     feed_unfinished: bool,
+    /// What is held for them.
+    follower_bytes: usize,
     /// When clients have waited long enough, by moment and wait.
     deadlines: BTreeMap<(i64, u64), ClientIndex>,
     receive: Box<[u8]>,
@@ -87,6 +90,8 @@ pub(crate) struct Worker {
     out: Vec<u8>,
     expire: ExpireWalk,
     expire_unfinished: bool,
+    /// More is used than `maxmemory` allows, and there is more to evict.
+    evicts: bool,
     next_cron_us: u64,
     idle_cursor: usize,
     /// The worker that gets the next connection.
@@ -118,12 +123,14 @@ impl Worker {
             held: Vec::new(),
             followers: Vec::new(),
             feed_unfinished: false,
+            follower_bytes: 0,
             deadlines: BTreeMap::new(),
             receive: vec![0; RECEIVE_BYTES + ahead::WAITING_BYTES_MAX].into(),
             ahead: Ahead::default(),
             out: Vec::new(),
             expire: ExpireWalk::default(),
             expire_unfinished: false,
+            evicts: false,
             next_cron_us: 0,
             idle_cursor: 0,
             next_owner: 0,
@@ -157,6 +164,7 @@ impl Worker {
             }
             self.feed(&mut inside);
             self.cron(&mut inside);
+            self.make_room();
             drop(inside);
             engine.journal.wake_readers();
             engine.wake_mailboxes();
@@ -171,7 +179,7 @@ impl Worker {
     }
 
     fn wait_time(&self) -> Duration {
-        if !self.queue.is_empty() || self.expire_unfinished || self.feed_unfinished {
+        if !self.queue.is_empty() || self.expire_unfinished || self.feed_unfinished || self.evicts {
             return Duration::ZERO;
         }
         let now_us = base::clock::monotonic_us();
@@ -259,6 +267,11 @@ impl Worker {
         }
         self.queue.extend(self.parked.drain(..));
         self.deliver_mail(inside);
+        self.close_noticed(inside);
+    }
+
+    /// Closes those of our clients that others, or we ourselves, told to go.
+    fn close_noticed(&mut self, inside: &mut Inside<'_>) {
         let noticed = std::mem::take(&mut self.engine.clients.mine(inside).attention);
         for index in noticed {
             let engine = self.engine;
@@ -313,6 +326,7 @@ impl Worker {
         // Closing the descriptor would remove it too; this also covers one that was duplicated.
         let _ = self.driver.remove(conn.fd.as_fd());
         if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
+            self.engine.uncount_client(self.index, &mut client);
             self.abandon_wait(&mut client);
             self.engine.unsubscribe_from_everything(&mut client);
             self.engine.untrack(&mut client);
@@ -323,6 +337,12 @@ impl Worker {
     }
 
     // ---- time ------------------------------------------------------------------------------
+
+    /// Memory may be short because of what came since the last command, and without any command:
+    /// messages, replies that nobody reads, another `maxmemory`.
+    fn make_room(&mut self) {
+        self.evicts = self.runner.make_room(self.engine) == Room::Soon;
+    }
 
     /// What must be done now and then: expiry, idle clients.
     fn cron(&mut self, inside: &mut Inside<'_>) {

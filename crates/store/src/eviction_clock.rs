@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! LRU   seconds, modulo 2^24 (194 days)
+//! LRM   the same, of the last change
 //! LFU   16 bits minutes of the last decrement | 8 bits logarithmic counter
 //! ```
 //!
@@ -11,11 +12,24 @@ pub const LRU_CLOCK_MAX: u32 = (1 << 24) - 1;
 /// Counter of a key that was just created.
 pub const LFU_INIT: u32 = 5;
 
-/// Which of the two meanings the bits have, with the knobs of the second.
+/// What counts as a use and which meaning the bits have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageClock {
+    /// Reading and writing.
     Lru,
-    Lfu { log_factor: u32, decay_minutes: u32 },
+    /// Writing only.
+    Lrm,
+    Lfu {
+        log_factor: u32,
+        decay_minutes: u32,
+    },
+}
+
+impl UsageClock {
+    /// Whether the bits are a counter, not a moment.
+    pub fn counts(self) -> bool {
+        matches!(self, UsageClock::Lfu { .. })
+    }
 }
 
 /// What "used now" is written as, computed once per batch.
@@ -43,16 +57,17 @@ impl Usage {
     /// The bits of a key created now.
     pub fn fresh(&self) -> u32 {
         match self.clock {
-            UsageClock::Lru => self.lru_now(),
+            UsageClock::Lru | UsageClock::Lrm => self.lru_now(),
             UsageClock::Lfu { .. } => (self.minutes_now() << 8) | LFU_INIT,
         }
     }
 
-    /// The bits after one more use. `chance` is a random number.
+    /// The bits after one more look-up. `chance` is a random number.
     #[inline]
     pub fn touched(&self, bits: u32, chance: impl FnOnce() -> u64) -> u32 {
         match self.clock {
             UsageClock::Lru => self.lru_now(),
+            UsageClock::Lrm => bits,
             UsageClock::Lfu { log_factor, .. } => {
                 let counter = self.frequency(bits);
                 let base = counter.saturating_sub(LFU_INIT) as f64;
@@ -60,6 +75,18 @@ impl Usage {
                 let r = (chance() >> 11) as f64 / (1u64 << 53) as f64;
                 let counter = if counter < 255 && r < p { counter + 1 } else { counter };
                 (self.minutes_now() << 8) | counter
+            }
+        }
+    }
+
+    /// How good it would be to evict a key with these bits: the longest idle or, under LFU, the
+    /// least frequently used goes first, and of those alike the one used longest ago.
+    pub fn eviction_score(&self, bits: u32) -> u64 {
+        match self.clock {
+            UsageClock::Lru | UsageClock::Lrm => self.idle_ms(bits),
+            UsageClock::Lfu { .. } => {
+                let idle_minutes = u64::from(self.minutes_since(bits >> 8));
+                u64::from(255 - self.frequency(bits)) << 16 | idle_minutes
             }
         }
     }
@@ -85,10 +112,12 @@ impl Usage {
         if decay_minutes == 0 {
             return counter;
         }
-        let last = bits >> 8;
+        counter.saturating_sub(self.minutes_since(bits >> 8) / decay_minutes)
+    }
+
+    fn minutes_since(&self, last: u32) -> u32 {
         let now = self.minutes_now();
-        let elapsed = if now >= last { now - last } else { 65535 - last + now };
-        counter.saturating_sub(elapsed / decay_minutes)
+        if now >= last { now - last } else { 65535 - last + now }
     }
 
     /// OBJECT IDLETIME in milliseconds.
@@ -115,6 +144,22 @@ mod tests {
         let now = Usage::new(UsageClock::Lru, 100_000);
         assert_eq!(now.idle_ms(now.idle_for(40)), 40_000);
         assert_eq!(now.idle_for(101), 100 + LRU_CLOCK_MAX / 2);
+    }
+
+    #[test]
+    fn reading_is_no_use_where_only_changes_count() {
+        let usage = Usage::new(UsageClock::Lrm, 100_000);
+        assert_eq!(usage.touched(40, || 0), 40);
+        assert_eq!((usage.fresh(), usage.eviction_score(40)), (100, 60_000));
+    }
+
+    #[test]
+    fn of_keys_used_as_often_the_one_used_longest_ago_goes_first() {
+        let clock = UsageClock::Lfu { log_factor: 10, decay_minutes: 0 };
+        let now = Usage::new(clock, 100 * 60_000);
+        let score = |minutes: u32, counter: u32| now.eviction_score(minutes << 8 | counter);
+        assert!(score(90, 5) > score(99, 5));
+        assert!(score(99, 5) > score(0, 6));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! frees. Only what Redis would have freed in the background counts in INFO, as there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -30,6 +30,8 @@ struct Job {
     what: Garbage,
     /// What it counts in INFO.
     objects: u64,
+    /// What it will give back, as far as anybody asked.
+    bytes: usize,
 }
 
 enum Garbage {
@@ -61,6 +63,7 @@ pub struct LazyFree {
     thread: Option<JoinHandle<()>>,
     pending: Arc<AtomicU64>,
     freed: Arc<AtomicU64>,
+    pending_bytes: Arc<AtomicUsize>,
 }
 
 // SAFETY: a detached DbShard owns its table and heap alone; nothing in them is tied to a thread.
@@ -71,7 +74,8 @@ impl LazyFree {
     pub fn start() -> LazyFree {
         let (queue, jobs) = channel::<Job>();
         let (pending, freed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let counters = (pending.clone(), freed.clone());
+        let pending_bytes = Arc::new(AtomicUsize::new(0));
+        let counters = (pending.clone(), freed.clone(), pending_bytes.clone());
         let thread = std::thread::Builder::new()
             .name("lazyfree".into())
             .spawn(move || {
@@ -79,16 +83,18 @@ impl LazyFree {
                     job.what.free();
                     counters.0.fetch_sub(job.objects, Ordering::Relaxed);
                     counters.1.fetch_add(job.objects, Ordering::Relaxed);
+                    counters.2.fetch_sub(job.bytes, Ordering::Relaxed);
                 }
             })
             .expect("the process can start its first threads");
-        LazyFree { queue: Some(queue), thread: Some(thread), pending, freed }
+        LazyFree { queue: Some(queue), thread: Some(thread), pending, freed, pending_bytes }
     }
 
-    fn send(&self, what: Garbage, objects: u64) {
+    fn send(&self, what: Garbage, objects: u64, bytes: usize) {
         self.pending.fetch_add(objects, Ordering::Relaxed);
+        self.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
         let queue = self.queue.as_ref().expect("the queue is open until drop");
-        let job = Job { what, objects };
+        let job = Job { what, objects, bytes };
         queue.send(job).unwrap_or_else(|_| panic!("the thread lives as long as the queue"));
     }
 
@@ -96,21 +102,27 @@ impl LazyFree {
     pub fn free_db(&self, db: DbShard) {
         let keys = db.len() as u64;
         if keys > 0 {
-            self.send(Garbage::Db(Box::new(db)), keys);
+            self.send(Garbage::Db(Box::new(db)), keys, 0);
         }
     }
 
     /// Frees a value: here, unless it is large, or not small and to be freed `lazily`.
     pub fn free_value(&self, value: OwnedValue, lazily: bool) {
+        self.free_evicted(value, lazily, 0);
+    }
+
+    /// As `free_value`, for a value of so many bytes: until they are free they are known to be on
+    /// their way ([`LazyFree::pending_bytes`]), so that nothing else is evicted in their stead.
+    pub fn free_evicted(&self, value: OwnedValue, lazily: bool, value_bytes: usize) {
         let (allocations, bytes) = match &value {
             OwnedValue::Collection(collection) => (collection.allocations(), 0),
             OwnedValue::Big(string) => (1, string.bytes().len()),
             OwnedValue::Int(_) | OwnedValue::Bytes(..) => (1, 0),
         };
         if lazily && allocations > LAZY_IN_PLACE_MAX {
-            self.send(Garbage::Value(value), 1);
+            self.send(Garbage::Value(value), 1, value_bytes);
         } else if allocations > IN_PLACE_MAX || bytes > IN_PLACE_BYTES_MAX {
-            self.send(Garbage::Value(value), 0);
+            self.send(Garbage::Value(value), 0, value_bytes);
         }
     }
 
@@ -123,6 +135,11 @@ impl LazyFree {
     /// Objects waiting to be freed.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of evicted values waiting to be freed.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending_bytes.load(Ordering::Relaxed)
     }
 
     /// Objects freed since the start or the last reset.

@@ -3,11 +3,13 @@
 //! Read in this order: [`record`] (what one key costs), [`shard`] (where records live and the one
 //! door through which they change), [`lock`] and [`gate`] (who may be inside), [`keyspace`] (all
 //! shards together) and [`access`] (the proof of access that a command is handed), [`watch`],
-//! [`waiting`] and [`tracked`] (who is told of changes).
+//! [`waiting`] and [`tracked`] (who is told of changes), [`eviction`] (which keys go when memory is
+//! short).
 //!
 //! Nothing here knows a client, a command or a protocol.
 
 pub mod access;
+pub mod eviction;
 pub mod eviction_clock;
 pub mod gate;
 pub mod keyspace;

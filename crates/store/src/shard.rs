@@ -575,6 +575,19 @@ impl DbShard {
         self.table.random(next_u64).map(|e| unsafe { Record::from_raw(e) })
     }
 
+    /// Hands about `want` records from a chance `position` on to `f`; of those that expire, or
+    /// whose elements do, if `expiring`. Fewer only if there are fewer.
+    pub fn sample<'s>(
+        &'s self,
+        position: u64,
+        want: usize,
+        expiring: bool,
+        mut f: impl FnMut(Record<'s>),
+    ) {
+        // SAFETY: (1).
+        self.table.sample(position, want, expiring, |e, _| f(unsafe { Record::from_raw(e) }));
+    }
+
     /// Raises the flags of those who watch this key, which has changed.
     #[inline]
     pub fn touch_watched(&mut self, key: Key<'_>) {

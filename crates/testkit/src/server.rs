@@ -26,6 +26,8 @@ pub struct TestHost {
     pub log: Mutex<Vec<String>>,
     pub shutdown: Mutex<Option<Shutdown>>,
     pub files: Mutex<HashMap<String, Vec<u8>>>,
+    /// Says how much memory is used; by default a megabyte, whatever happens.
+    pub memory: Mutex<Option<Box<dyn Fn() -> usize + Send>>>,
     /// An option whose effect cannot be had.
     pub refuses: Mutex<Option<config::OptId>>,
 }
@@ -38,7 +40,12 @@ impl Host for TestHost {
     }
 
     fn used_memory(&self) -> usize {
-        1 << 20
+        let memory = self.memory.lock().expect("tests do not panic while measuring");
+        memory.as_ref().map_or(1 << 20, |used| used())
+    }
+
+    fn granted_memory(&self) -> u64 {
+        1 << 30
     }
 
     fn apply(&self, changed: &[config::OptId], _config: &Config) -> Result<(), String> {

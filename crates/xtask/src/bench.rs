@@ -1,6 +1,6 @@
 //! `cargo x bench`: what a command costs in CPU and a key in memory, beside a peer.
 //!
-//! Five modes, each with its table:
+//! Six modes, each with its table:
 //!
 //! | flag | question | file |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | `--memory`    | resident bytes per key beyond the payload | [`memory`] |
 //! | `--expire`    | a million keys that expire at once: how long, and who notices | [`expiry`] |
 //! | `--removal`   | a set of 50 million members is removed: who notices | [`removal`] |
+//! | `--hit-ratio` | a cache under Zipf: how often is the key there | [`hit_ratio`] |
 //!
 //! Each table says of every figure that has a budget (issue 2, Shows 4 to 7) whether it is met.
 //!
@@ -16,6 +17,7 @@
 //! turns (A B A B …), and what counts is the ratio of their medians.
 
 mod expiry;
+mod hit_ratio;
 mod memory;
 mod removal;
 pub(crate) mod server;
@@ -68,6 +70,9 @@ pub(crate) struct Args {
     /// A set of 50 million members that is removed.
     #[arg(long, conflicts_with_all = ["memory", "expire", "two_cores"])]
     removal: bool,
+    /// A cache at its `maxmemory`, under LRU and LFU.
+    #[arg(long, conflicts_with_all = ["memory", "expire", "removal", "two_cores"])]
+    hit_ratio: bool,
 }
 
 /// What every mode needs: the programs, and how thorough to be.
@@ -104,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.expire {
         return expiry::run(&setup);
+    }
+    if args.hit_ratio {
+        return hit_ratio::run(&setup);
     }
     if args.removal {
         return removal::run(&setup);

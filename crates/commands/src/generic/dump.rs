@@ -120,11 +120,13 @@ fn restore(cx: &mut Cx<'_>) -> CmdResult {
     }
     let usage = match (cx.db.usage.clock, options.frequency, options.idle_s) {
         (UsageClock::Lfu { .. }, Some(frequency), _) => cx.db.usage.with_frequency(frequency),
-        (UsageClock::Lru, _, Some(idle_s)) => cx.db.usage.idle_for(idle_s),
+        (UsageClock::Lru | UsageClock::Lrm, _, Some(idle_s)) => cx.db.usage.idle_for(idle_s),
         _ => cx.db.usage.fresh(),
     };
     cx.db.put(key, Detached { value, expire_ms, usage });
     cx.db.changed(key, Class::Generic, "restore", 1);
+    // Under LRM the change has just counted as a use.
+    cx.db.set_usage(key, usage);
     if let (Some(ms), false) = (expire_ms, options.is_absolute) {
         repeat_with_moment(cx, ms);
     }

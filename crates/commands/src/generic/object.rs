@@ -6,7 +6,6 @@ use command::declare::{Flag::*, Group, KeyFlag::*, Lock, key};
 use command::help::help_lines;
 use config::{Config, id};
 use engine::{CmdError, CmdResult, Command, Cx};
-use store::eviction_clock::UsageClock;
 use store::{StrRef, Type};
 
 pub const TYPE: Command = Command {
@@ -100,7 +99,7 @@ fn freq(cx: &mut Cx<'_>) -> CmdResult {
     let usage = cx.db.usage;
     let record = cx.db.read_untouched(cx.key(2));
     let frequency = record.map(|record| usage.frequency(record.usage()).into());
-    if frequency.is_some() && usage.clock == UsageClock::Lru {
+    if frequency.is_some() && !usage.clock.counts() {
         return Err(CmdError::NO_FREQUENCY);
     }
     integer_or_null(cx, frequency)
@@ -123,7 +122,7 @@ fn idletime(cx: &mut Cx<'_>) -> CmdResult {
     let usage = cx.db.usage;
     let record = cx.db.read_untouched(cx.key(2));
     let idle_s = record.map(|record| (usage.idle_ms(record.usage()) / 1000) as i64);
-    if idle_s.is_some() && usage.clock != UsageClock::Lru {
+    if idle_s.is_some() && usage.clock.counts() {
         return Err(CmdError::NO_IDLE_TIME);
     }
     integer_or_null(cx, idle_s)
@@ -160,7 +159,8 @@ const SHARED_REFCOUNT: i64 = i32::MAX as i64;
 
 fn shares_integers(config: &Config) -> bool {
     let policy = config.choice(id::MAXMEMORY_POLICY);
-    config.int(id::MAXMEMORY) == 0 || !(policy.ends_with("lru") || policy.ends_with("lfu"))
+    let has_clocks = ["lru", "lfu", "lrm"].iter().any(|order| policy.ends_with(order));
+    config.int(id::MAXMEMORY) == 0 || !has_clocks
 }
 
 const HELP: Command = Command {

@@ -103,6 +103,7 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     let changed = config.commit(plan);
     let sets_password = changed.contains(id::REQUIREPASS);
     let bounds_tracking = changed.contains(id::TRACKING_TABLE_MAX_KEYS);
+    let limits_clients = changed.contains(id::MAXMEMORY_CLIENTS) || changed.contains(id::MAXMEMORY);
     take_effect(cx.engine, &mut config, changed).map_err(refused)?;
     let password = sets_password.then(|| config.bytes(id::REQUIREPASS).to_vec());
     drop(config);
@@ -112,19 +113,23 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     if let Some(password) = password {
         set_default_password(cx, &password);
     }
+    if limits_clients {
+        let world = cx.world.as_mut().expect("CONFIG SET owns the world");
+        cx.engine.recount_clients(world, cx.client);
+    }
     cx.reply.ok();
     Ok(())
 }
 
 /// Makes committed options true, or takes all of them back.
 fn take_effect(engine: &Engine, config: &mut Config, changed: Changed) -> Result<(), SetError> {
-    engine.settings.load(config);
+    engine.settings.load(config, &*engine.host);
     let ids: Vec<OptId> = changed.ids().collect();
     for (i, option) in ids.iter().enumerate() {
         // One at a time, so that the error can name it.
         let Err(reason) = engine.host.apply(&[*option], config) else { continue };
         config.rollback(changed);
-        engine.settings.load(config);
+        engine.settings.load(config, &*engine.host);
         for undone in &ids[..=i] {
             if let Err(again) = engine.host.apply(&[*undone], config) {
                 let name = undone.opt().name;
@@ -142,13 +147,13 @@ fn take_effect(engine: &Engine, config: &mut Config, changed: Changed) -> Result
             .map_err(|r| SetError::failed(id::DIR, r.to_string()))?;
     }
     if changed.contains(id::MAXMEMORY) {
-        warn_of_small_maxmemory(engine, config);
+        warn_of_small_maxmemory(engine);
     }
     Ok(())
 }
 
-fn warn_of_small_maxmemory(engine: &Engine, config: &Config) {
-    let (max, used) = (config.size(id::MAXMEMORY), engine.host.used_memory());
+fn warn_of_small_maxmemory(engine: &Engine) {
+    let (max, used) = (engine.settings.memory.max_bytes(), engine.host.used_memory());
     if max != 0 && used > max {
         let text = format!(
             "maxmemory is now {max} bytes, less than the {used} in use. Keys will be evicted or \

@@ -33,7 +33,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Memory of all clients together, in bytes or as a share of maxmemory (5%). Above it the \
          largest are closed; 0 is no limit.",
     )
-    .later("client eviction"),
+    .now(),
     int(
         "tracking-table-max-keys",
         0,

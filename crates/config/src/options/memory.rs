@@ -1,41 +1,41 @@
 //! How much memory, and what to do when it runs out or can be given back.
 
-use crate::option::Opt;
 use crate::option::declare::*;
+use crate::option::{Kind, Opt};
 
 const LAZY: &str = "freeing in the background";
 const DEFRAG: &str = "defragmentation";
 
 pub(super) const OPTIONS: &[Opt] = &[
-    memory(
+    of_kind(
         "maxmemory",
-        0,
-        MAX,
+        Kind::MemoryOrPercent,
         "0",
-        "Memory the data may take, such as 100mb; 0 is no limit. At the limit keys are evicted, or \
-         writes refused, as maxmemory-policy says.",
+        "Memory that may be used, such as 100mb, or a share of what the cgroup or else the machine \
+         grants (75%); 0 is no limit. At the limit keys are evicted, or writes refused, as \
+         maxmemory-policy says.",
     )
-    .later("eviction"),
-    // Redis 8.6's volatile-lrm and allkeys-lrm join this list with the code that evicts by them:
-    // accepting a policy and following another would lose the wrong keys.
+    .now(),
     choice(
         "maxmemory-policy",
         &[
             "volatile-lru",
             "volatile-lfu",
+            "volatile-lrm",
             "volatile-random",
             "volatile-ttl",
             "allkeys-lru",
             "allkeys-lfu",
+            "allkeys-lrm",
             "allkeys-random",
             "noeviction",
         ],
         "noeviction",
         "Which keys are evicted: 'volatile' ones have a TTL, 'allkeys' are all; by least recent \
-         use, least frequent use, at random, or nearest end.",
+         use (lru) or change (lrm), least frequent use (lfu), at random, or nearest end (ttl).",
     )
-    .later("eviction"),
-    int("maxmemory-samples", 1, 64, "5", "Keys looked at to find one to evict.").later("eviction"),
+    .now(),
+    int("maxmemory-samples", 1, 64, "5", "Keys looked at to find one to evict.").now(),
     int(
         "maxmemory-eviction-tenacity",
         0,
@@ -43,14 +43,14 @@ pub(super) const OPTIONS: &[Opt] = &[
         "10",
         "Effort of one round of eviction: 0 shortest, 100 as long as it takes.",
     )
-    .later("eviction"),
+    .now(),
     int("lfu-log-factor", 0, INT_MAX, "10", "How many uses it takes to raise a key's LFU counter.")
-        .later("eviction"),
+        .now(),
     int("lfu-decay-time", 0, INT_MAX, "1", "Minutes after which a key's LFU counter falls by one.")
-        .later("eviction"),
+        .now(),
     int("active-expire-effort", 1, 10, "1", "How hard to look for keys that have expired.")
         .later("a variable effort"),
-    yes_no("lazyfree-lazy-eviction", "no", "Free evicted values in the background.").later(LAZY),
+    yes_no("lazyfree-lazy-eviction", "no", "Free evicted values in the background.").now(),
     yes_no("lazyfree-lazy-expire", "no", "Free expired values in the background.").later(LAZY),
     yes_no(
         "lazyfree-lazy-server-del",

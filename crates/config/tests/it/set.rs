@@ -19,9 +19,10 @@ fn values_out_of_kind_are_refused_in_rediss_words() {
     check_refused("maxclients", "0", "argument must be between 1 and 4294967295 inclusive");
     check_refused("maxclients", "x", "argument couldn't be parsed into an integer");
     check_refused("timeout", "", "argument couldn't be parsed into an integer");
-    check_refused("maxmemory", "5x", "argument must be a memory value");
-    check_refused("maxmemory", "-5", "argument must be a memory value");
-    check_refused("maxmemory", "99999999999999999gb", "argument must be a memory value");
+    check_refused("repl-backlog-size", "5x", "argument must be a memory value");
+    check_refused("repl-backlog-size", "-5", "argument must be a memory value");
+    check_refused("repl-backlog-size", "99999999999999999gb", "argument must be a memory value");
+    check_refused("maxmemory", "5x", "argument must be a memory or percent value");
     let bounds = "argument must be between 1048576 and 9223372036854775807 inclusive";
     check_refused("proto-max-bulk-len", "5", bounds);
     let percent = "argument must be a memory or percent value";

@@ -91,10 +91,16 @@ pub(super) const STATS: &[Field] = &[
     number("evicted_keys", "Keys evicted because of `maxmemory`.", |s| {
         s.total(|w| w.evicted_keys.get())
     }),
-    fixed("evicted_clients", "Clients closed because of `maxmemory-clients`.", "0"),
+    number("evicted_clients", "Clients closed because of `maxmemory-clients`.", |s| {
+        s.total(|w| w.evicted_clients.get())
+    }),
     fixed("evicted_scripts", "Scripts evicted from the cache.", "0"),
-    fixed("total_eviction_exceeded_time", "Milliseconds above `maxmemory`.", "0"),
-    fixed("current_eviction_exceeded_time", "Milliseconds above it now.", "0"),
+    number("total_eviction_exceeded_time", "Milliseconds above `maxmemory`.", |s| {
+        s.engine.exceeded_time.total_ms()
+    }),
+    number("current_eviction_exceeded_time", "Milliseconds above it now.", |s| {
+        s.engine.exceeded_time.current_ms()
+    }),
     number("keyspace_hits", "Lookups that found their key.", |s| {
         s.total(|w| w.keyspace_hits.get())
     }),

@@ -21,8 +21,12 @@ fn resident(seen: &Seen<'_>) -> u64 {
     seen.fact_number("allocator_resident")
 }
 
+fn replicas(seen: &Seen<'_>) -> u64 {
+    seen.clients.replica_bytes
+}
+
 fn maxmemory(seen: &Seen<'_>) -> u64 {
-    seen.config.size(id::MAXMEMORY) as u64
+    seen.engine.settings.memory.max_bytes() as u64
 }
 
 impl Seen<'_> {
@@ -91,7 +95,7 @@ pub(super) const MEMORY: &[Field] = &[
     fixed("used_memory_functions", "Bytes of loaded libraries.", "0"),
     fixed("used_memory_scripts", "Bytes of scripts and libraries.", "0"),
     fixed("used_memory_scripts_human", "The same, for people.", "0B"),
-    number("maxmemory", "Option `maxmemory`, in bytes.", maxmemory),
+    number("maxmemory", "The limit, in bytes.", maxmemory),
     human("maxmemory_human", "The same, for people.", maxmemory),
     text_of("maxmemory_policy", "Option `maxmemory-policy`.", |s| {
         s.config.choice(id::MAXMEMORY_POLICY).into()
@@ -112,12 +116,14 @@ pub(super) const MEMORY: &[Field] = &[
         s.fragmentation().0
     }),
     text_of("mem_fragmentation_bytes", "Their difference.", |s| s.fragmentation().1.to_string()),
-    fixed("mem_not_counted_for_evict", "Bytes that `maxmemory` leaves out.", "0"),
+    number("mem_not_counted_for_evict", "Bytes that `maxmemory` leaves out.", replicas),
     fixed("mem_replication_backlog", "Bytes of the replication backlog.", "0"),
-    fixed("mem_total_replication_buffers", "Bytes of all buffers for replicas.", "0"),
+    number("mem_total_replication_buffers", "Bytes of all buffers for replicas.", replicas),
     fixed("mem_replica_full_sync_buffer", "Bytes a replica keeps during a full sync.", "0"),
-    fixed("mem_clients_slaves", "Bytes held for replicas.", "0"),
-    number("mem_clients_normal", "Bytes held for clients.", |s| s.clients.bytes),
+    number("mem_clients_slaves", "Bytes held for replicas.", replicas),
+    number("mem_clients_normal", "Bytes held for clients.", |s| {
+        s.clients.bytes - s.clients.replica_bytes
+    }),
     fixed("mem_cluster_links", "Bytes held for the cluster's bus.", "0"),
     fixed("mem_aof_buffer", "Bytes not yet handed to the append only file.", "0"),
     fact("mem_allocator", "Name and version of the allocator.", "jemalloc"),

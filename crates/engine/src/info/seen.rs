@@ -47,6 +47,8 @@ pub struct ClientsSeen {
     /// Connections of each worker.
     pub of_worker: Vec<usize>,
     pub bytes: u64,
+    /// Those of them held for clients that follow the journal.
+    pub replica_bytes: u64,
     pub input_bytes_max: u64,
     pub output_bytes_max: u64,
     /// Clients that follow the journal.
@@ -173,6 +175,7 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
     // The own client is out of its table while it runs a command.
     let mut seen = ClientsSeen {
         bytes: cx.client.memory() as u64,
+        replica_bytes: 0,
         input_bytes_max: cx.client.input.capacity() as u64,
         output_bytes_max: cx.client.output.len() as u64,
         subscribers: cx.client.subscriptions.is_some().into(),
@@ -184,6 +187,9 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
         seen.of_worker.push(clients.len());
         for (_, client) in clients.iter_mut() {
             seen.bytes += client.memory() as u64;
+            if client.follows.is_some() {
+                seen.replica_bytes += client.memory() as u64;
+            }
             seen.input_bytes_max = seen.input_bytes_max.max(client.input.capacity() as u64);
             seen.output_bytes_max = seen.output_bytes_max.max(client.output.len() as u64);
             seen.replicas += u64::from(client.follows.is_some());

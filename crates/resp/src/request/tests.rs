@@ -263,3 +263,24 @@ fn pieces_give_the_same_requests_as_the_whole() {
         fuzz_request(&data);
     }
 }
+
+#[test]
+fn progress_is_what_lies_before_the_argument_on_its_way() {
+    let many = [&b"*30\r\n"[..], &b"$3\r\nabc\r\n".repeat(25), b"$10\r\nxyz"].concat();
+    for (input, read, arguments) in [
+        (&b""[..], 0, 0),
+        (b"GET k", 0, 0),
+        (b"*2", 0, 0),
+        (b"*2\r\n", 4, 0),
+        (b"*2\r\n$3\r", 4, 0),
+        (b"*2\r\n$3\r\nGE", 8, 0),
+        (b"*2\r\n$3\r\nGET\r\n", 13, 3),
+        (b"*2\r\n$3\r\nGET\r\n$90000\r\nvalue", 21, 3),
+        (&many, many.len() - 3, 75),
+    ] {
+        let (mut batch, mut pending) = (Batch::new(), Pending::default());
+        batch.parse(input, 0, 100, &Limits::default(), &mut pending);
+        let shown = input.escape_ascii();
+        assert_eq!(pending.progress(input), (read, arguments), "{shown}");
+    }
+}

@@ -27,6 +27,7 @@ mod locale;
 pub(crate) mod log;
 pub(crate) mod logo;
 pub(crate) mod machine;
+pub(crate) mod memory_limit;
 mod oom_score;
 mod pidfile;
 pub(crate) mod questions;

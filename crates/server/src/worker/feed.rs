@@ -12,6 +12,8 @@
 //!     waits in the journal, whose backlog is bounded. Who falls behind it is closed.
 //! (2) A follower that has sent all there is is armed, or `feed_unfinished` says to look again.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use engine::Client;
 use engine::clients::ClientIndex;
 use store::Inside;
@@ -57,6 +59,7 @@ impl Worker {
                 self.followers.push(index);
             }
         }
+        self.count_followers(inside);
     }
 
     /// False if this connection is followed no more.
@@ -102,5 +105,18 @@ impl Worker {
             self.close(inside, index);
         }
         !is_lost
+    }
+
+    /// Tells how much is held for followers: `maxmemory` leaves it out.
+    fn count_followers(&mut self, inside: &mut Inside<'_>) {
+        let clients = self.engine.clients.mine(inside);
+        let held = |index: &ClientIndex| {
+            clients.get(*index).map_or(0, |client| client.output.allocated_bytes())
+        };
+        let bytes: usize = self.followers.iter().map(held).sum();
+        let total = &self.engine.replica_bytes;
+        // Both together wrap to the difference, whichever is larger.
+        total.fetch_add(bytes.wrapping_sub(self.follower_bytes), Relaxed);
+        self.follower_bytes = bytes;
     }
 }

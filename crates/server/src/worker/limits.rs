@@ -6,6 +6,7 @@
 //! | `client-output-buffer-limit`, hard | after each turn; 1 KiB before it has authenticated |
 //! | the same, soft | after each turn, and about once a second |
 //! | `timeout` | about once a second |
+//! | `maxmemory-clients`, of all together | after each turn (`engine::client_memory`) |
 //! | room kept for a request that does not go on | about once a second |
 //!
 //! What a connection holds that follows the journal is limited where it is fed (`feed.rs`).
@@ -62,7 +63,10 @@ impl Worker {
     #[cold]
     fn exceeds_output_limit_now(&self, client: &mut Client) -> bool {
         let engine = &self.engine;
-        let limit = &engine.settings.output_limit;
+        let limit = match client.subscriptions {
+            Some(_) => &engine.settings.pubsub_output_limit,
+            None => &engine.settings.output_limit,
+        };
         let bytes = client.output.len();
         let (hard, soft) = (limit.hard_bytes.load(Relaxed), limit.soft_bytes.load(Relaxed));
         let is_soft_over = if soft > 0 && bytes > soft {
@@ -102,6 +106,16 @@ impl Worker {
                 self.close(inside, self.idle_cursor);
             }
         }
+        self.evict_clients(inside);
+    }
+
+    /// `maxmemory-clients`. No client is taken out of its table.
+    #[inline]
+    pub(super) fn evict_clients(&mut self, inside: &mut Inside<'_>) {
+        if self.engine.clients_exceed() {
+            self.engine.evict_clients(&mut inside.close(), None);
+            self.close_noticed(inside);
+        }
     }
 
     fn must_go(
@@ -121,6 +135,7 @@ impl Worker {
         if idle_ms > ROOM_KEEP_MS {
             client.input.shrink_to_fit();
         }
+        engine.count_client(self.index, client);
         self.exceeds_output_limit(client)
     }
 }

@@ -21,6 +21,7 @@ impl Worker {
                     self.deliver(inside, index, id, &mail.news);
                 }
             }
+            self.evict_clients(inside);
         }
     }
 
@@ -52,6 +53,7 @@ impl Worker {
             && (self.flush_kept(index, &mut client)
                 || self.exceeds_output_limit(&mut client)
                 || self.is_deaf_monitor(&client));
+        engine.count_client(self.index, &mut client);
         engine.clients.mine(inside).put_back(index, client);
         if is_lost {
             self.close(inside, index);

@@ -93,10 +93,12 @@ impl Worker {
                         client.input.extend_from_slice(&self.receive[start..start + n]);
                     }
                     let is_lost = self.exceeds_query_limit(&client);
+                    engine.count_client(self.index, &mut client);
                     engine.clients.mine(inside).put_back(index, client);
                     if is_lost {
                         self.close(inside, index);
                     }
+                    self.evict_clients(inside);
                 } else if client.closing != Closing::No {
                     // What comes after QUIT or a protocol error is not looked at.
                     client.input = Vec::new();
@@ -203,12 +205,14 @@ impl Worker {
         let is_lost = self.send_out(index, &mut client)
             || self.exceeds_query_limit(&client)
             || self.exceeds_output_limit(&mut client);
+        self.engine.count_client(self.index, &mut client);
         let done = client.closing == Closing::Now
             || (client.closing == Closing::AfterReplies && client.output.is_empty());
         self.engine.clients.mine(inside).put_back(index, client);
         if is_lost || done {
             self.close(inside, index);
         }
+        self.evict_clients(inside);
     }
 
     /// Sends `self.out`. True if the connection is lost.
@@ -256,6 +260,7 @@ impl Worker {
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
         let is_lost = self.flush_kept(index, &mut client);
         let is_over = is_lost || (client.closing != Closing::No && client.output.is_empty());
+        engine.count_client(self.index, &mut client);
         engine.clients.mine(inside).put_back(index, client);
         if is_over {
             self.close(inside, index);

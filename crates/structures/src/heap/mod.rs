@@ -26,15 +26,18 @@
 //! # Limits
 //!
 //! Nothing moves: a heap that shrinks at random keeps slabs with few records. `bytes_held` against
-//! `bytes_in_use` shows it.
+//! `bytes_in_use` shows it, and [`bytes_unused`] says it of all heaps.
 
 mod region;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use region::{REGION_HEADER_BYTES, Regions, UNIT_BYTES, place_of, record_bytes, slab_at, slab_of};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
+
+pub use unused::bytes_unused;
 
 /// Larger allocations go to the global allocator.
 pub const SLAB_BYTES_MAX: usize = 512;
@@ -115,6 +118,7 @@ impl Heap {
         if class >= CLASSES {
             return self.alloc_large(class);
         }
+        unused::count(-((class * STEP) as isize));
         let mut slab = self.classes.as_ref().map_or(null_mut(), |classes| classes.open[class]);
         if slab.is_null() {
             slab = self.add_slab(class);
@@ -151,6 +155,7 @@ impl Heap {
             // SAFETY: `alloc_large` got it with this layout.
             return unsafe { dealloc(pointer.as_ptr(), large_layout(class)) };
         }
+        unused::count((class * STEP) as isize);
         // SAFETY: the record lies in a slab of a region of ours, whose memory its pointer spans.
         unsafe {
             let slab = slab_of(pointer.as_ptr());
@@ -177,9 +182,18 @@ impl Heap {
     /// # Safety
     /// No record of the heap is used again.
     pub unsafe fn drain_some(&mut self, regions: usize) -> bool {
-        self.classes = None;
+        self.forget_records();
         // SAFETY: as promised by the caller, and without classes no list leads to a slab.
         unsafe { self.regions.drain_some(regions) }
+    }
+
+    /// No record in a slab is used again.
+    fn forget_records(&mut self) {
+        unused::count((self.bytes_in_use - self.large_bytes) as isize);
+        self.bytes_in_use = self.large_bytes;
+        if self.classes.take().is_some() {
+            unused::count(-(size_of::<Classes>() as isize));
+        }
     }
 
     #[cold]
@@ -192,6 +206,8 @@ impl Heap {
 
     fn classes(&mut self) -> &mut Classes {
         self.classes.get_or_insert_with(|| {
+            // It stays when the last record goes: with many shards it would add up.
+            unused::count(size_of::<Classes>() as isize);
             Box::new(Classes { open: [null_mut(); CLASSES], units: [0; CLASSES] })
         })
     }
@@ -280,6 +296,7 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         debug_assert!(self.large_bytes == 0, "large records are freed before their heap");
+        self.forget_records();
     }
 }
 

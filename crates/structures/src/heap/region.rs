@@ -9,7 +9,7 @@
 //! shard and database, and most stay small. A heap that holds more than [`POOLED_FROM_BYTES`] takes
 //! further ones, of 64 units, from the [pool](crate::pages): they lie on huge pages.
 
-use super::{SLAB_HEADER_BYTES, Slab};
+use super::{SLAB_HEADER_BYTES, Slab, unused};
 use crate::pages;
 use crate::units::{find_run, run};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -141,6 +141,7 @@ impl Regions {
         }
         self.all.push(pointer);
         self.bytes += units * UNIT_BYTES;
+        unused::count((units * UNIT_BYTES) as isize);
         region
     }
 
@@ -232,6 +233,7 @@ impl Region {
         // SAFETY: as promised; its header says where it came from.
         unsafe {
             let units = usize::from((*region).units);
+            unused::count(-((units * UNIT_BYTES) as isize));
             if (*region).is_pooled {
                 pages::give_back(NonNull::new_unchecked(region).cast(), pages::BLOCK_UNITS);
             } else {

@@ -37,6 +37,12 @@ impl Connection {
         self.reply()
     }
 
+    /// Sends what was added, which is `count` requests whose replies fit the socket's buffers.
+    pub(crate) fn answers(&mut self, count: usize) -> Result<Vec<Reply>> {
+        self.send()?;
+        (0..count).map(|_| self.reply()).collect()
+    }
+
     /// Sends all requests, many at a time. `write` gives the `n`th to its argument.
     pub(crate) fn pipeline(
         &mut self,

@@ -1,6 +1,7 @@
 //! CLIENT LIST: a line for each client, those that connected first before the others.
 
 use command::declare::*;
+use engine::client::Closing;
 use engine::client_line::Viewer;
 use engine::{Client, CmdResult, Command, Cx};
 
@@ -73,7 +74,8 @@ fn list(cx: &mut Cx<'_>) -> CmdResult {
     let others = cx.engine.clients.all(world).flat_map(|clients| clients.iter_mut());
     let mut found: Vec<&Client> = others.map(|(_, client)| &*client).collect();
     found.push(cx.client);
-    found.retain(|client| filter.matches(&viewer, client));
+    // To everybody else a client that goes at once is gone, though its worker has yet to notice.
+    found.retain(|client| client.closing != Closing::Now && filter.matches(&viewer, client));
     found.sort_unstable_by_key(|client| client.id);
     if let Some(ids) = filter.ids() {
         // Redis lists clients in the order in which they were asked for.

@@ -1,0 +1,383 @@
+//! Making room: what happens when more memory is used than `maxmemory` allows.
+//!
+//! Before a command runs, and once in each turn of a worker's loop, the worker looks whether the
+//! limit is exceeded and evicts keys, until it is not, nothing is left to evict, or its time is up:
+//! then the command runs nevertheless and the worker goes on evicting in its next turn. Only when
+//! nothing is left commands that take memory are refused (`refuse.rs`).
+//!
+//! ```text
+//!   make_room ─► over the limit? ─► a shard by chance ─► sample its databases ─► pool
+//!                    ▲                                                            │ best
+//!                    └────────── journal DEL, tell, free ◄── its shard, locked ◄──┘
+//! ```
+//!
+//! Which key is a good one is the store's to say ([`store::eviction`]). Every worker evicts for
+//! itself, with a pool of its own, from all shards; it holds one shard at a time, and none when it
+//! comes here.
+//!
+//! What counts as used is all memory but for what holds changes on their way to replicas, which
+//! grows with each eviction, and what was evicted, keys and clients, but not freed yet.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use smallvec::SmallVec;
+use store::eviction::{Candidate, Order, Policy, Pool};
+use store::eviction_clock::Usage;
+use store::shard::DbShard;
+use store::{Key, Record, ShardData};
+
+use crate::batch::Runner;
+use crate::effects::encode_expired;
+use crate::engine::Engine;
+use crate::notify::Class;
+use crate::tracking::Broadcast;
+
+/// Keys looked at for each one that `maxmemory-samples` asks for: neighbours come cheap.
+const NEIGHBOURS: usize = 3;
+/// Evictions between two looks at the clock.
+const LOOK_EVERY: usize = 16;
+/// Elements looked at to estimate what a value takes.
+const ESTIMATE_SAMPLES: usize = 8;
+/// From a hundredth above the limit on, evicting takes as long whatever the tenacity: large replies
+/// and values must not outrun it.
+const FAR_ABOVE_DIVISOR: usize = 100;
+const FAR_ABOVE_TIME_US: u64 = 10_000;
+
+/// What came of making room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    Enough,
+    /// The time was up; there is more to evict.
+    Soon,
+    /// Nothing is left that may be evicted.
+    None,
+}
+
+/// A worker's tools for evicting.
+#[derive(Default)]
+pub(crate) struct Evictor {
+    pool: Pool,
+    /// Whose keys the pool holds.
+    policy: Option<Policy>,
+    /// Under the random policies databases take turns.
+    next_db: usize,
+}
+
+/// How long the limit has been exceeded.
+#[derive(Default)]
+pub struct ExceededTime {
+    /// Monotonic; 0 while it is not.
+    since_us: AtomicU64,
+    total_us: AtomicU64,
+}
+
+impl ExceededTime {
+    fn begin(&self) {
+        if self.since_us.load(Relaxed) == 0 {
+            let now_us = base::clock::monotonic_us().max(1);
+            // Another worker may have been first.
+            let _ = self.since_us.compare_exchange(0, now_us, Relaxed, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn end(&self) {
+        if self.since_us.load(Relaxed) != 0 {
+            let since_us = self.since_us.swap(0, Relaxed);
+            self.total_us.fetch_add(elapsed_us(since_us), Relaxed);
+        }
+    }
+
+    /// Since it was exceeded last, if it still is.
+    pub fn current_ms(&self) -> u64 {
+        elapsed_us(self.since_us.load(Relaxed)) / 1000
+    }
+
+    pub fn total_ms(&self) -> u64 {
+        self.total_us.load(Relaxed) / 1000 + self.current_ms()
+    }
+
+    pub(crate) fn reset(&self) {
+        self.since_us.store(0, Relaxed);
+        self.total_us.store(0, Relaxed);
+    }
+}
+
+fn elapsed_us(since_us: u64) -> u64 {
+    if since_us == 0 { 0 } else { base::clock::monotonic_us().saturating_sub(since_us) }
+}
+
+/// For how long to evict at once, by `maxmemory-eviction-tenacity`. As Redis: 50 µs for each of the
+/// first ten steps, then 15 % more with each, and at 100 as long as it takes.
+fn time_limit_us(tenacity: u32) -> u64 {
+    match tenacity {
+        0..=10 => 50 * u64::from(tenacity),
+        11..=99 => (500.0 * 1.15_f64.powi(tenacity as i32 - 10)) as u64,
+        _ => u64::MAX,
+    }
+}
+
+impl Engine {
+    /// What `maxmemory` is about: see above.
+    pub fn counted_memory(&self) -> usize {
+        let on_its_way = self.lazyfree.pending_bytes() + self.client_memory.leaving();
+        let not_counted = self.replica_bytes.load(Relaxed) + on_its_way;
+        self.host.used_memory().saturating_sub(not_counted)
+    }
+
+    /// Whether more is used than this limit, which is not 0, allows.
+    pub(crate) fn exceeds(&self, max_bytes: usize) -> bool {
+        self.counted_memory() > max_bytes
+    }
+}
+
+impl Runner {
+    /// Gets below the limit, if there is one and it is exceeded. No shard is held.
+    pub fn make_room(&mut self, engine: &Engine) -> Room {
+        let max_bytes = engine.settings.memory.max_bytes();
+        let may_not = self.replays || engine.stands_still(self.now_ms);
+        if max_bytes == 0 || may_not || !engine.exceeds(max_bytes) {
+            engine.exceeded_time.end();
+            return Room::Enough;
+        }
+        if engine.clients_exceed() {
+            // They go first, at the end of the turn of whoever made them exceed.
+            return Room::Enough;
+        }
+        let started = store::ticks::now();
+        let room = self.evict_until(engine, max_bytes);
+        let ticks = store::ticks::now().wrapping_sub(started);
+        if engine.settings.attention.is_slow(ticks) {
+            engine.note_latency("eviction-cycle", store::ticks::to_us(ticks));
+        }
+        if !self.effects.broadcast.is_empty() {
+            engine.broadcast(&mut self.effects.broadcast);
+        }
+        match room {
+            Room::Enough => engine.exceeded_time.end(),
+            Room::Soon | Room::None => engine.exceeded_time.begin(),
+        }
+        room
+    }
+
+    /// For about as long as `maxmemory-eviction-tenacity` says.
+    fn evict_until(&mut self, engine: &Engine, max_bytes: usize) -> Room {
+        let Some(policy) = engine.settings.memory.policy() else { return Room::None };
+        let limit_us = time_limit_us(engine.settings.memory.tenacity());
+        let started = store::ticks::now();
+        self.now_ms = base::clock::unix_ms();
+        if self.evictor.policy != Some(policy) {
+            self.evictor.pool.clear();
+            self.evictor.policy = Some(policy);
+        }
+        let mut evicted = 0;
+        while engine.exceeds(max_bytes) {
+            let is_gone = match policy.order {
+                Order::Random => self.evict_random(engine, policy),
+                Order::Usage | Order::Ttl => self.evict_best(engine, policy),
+            };
+            if !is_gone {
+                return Room::None;
+            }
+            evicted += 1;
+            if evicted % LOOK_EVERY == 0 {
+                let took_us = store::ticks::to_us(store::ticks::now() - started);
+                let is_far_above = engine.exceeds(max_bytes + max_bytes / FAR_ABOVE_DIVISOR);
+                if took_us > limit_us && (!is_far_above || took_us > FAR_ABOVE_TIME_US) {
+                    return Room::Soon;
+                }
+            }
+        }
+        Room::Enough
+    }
+
+    /// Evicts the best candidate. False if there is none.
+    fn evict_best(&mut self, engine: &Engine, policy: Policy) -> bool {
+        let usage = Usage::new(engine.settings.usage_clock(), self.now_ms);
+        loop {
+            if !self.fill_pool(engine, policy, &usage) {
+                return false;
+            }
+            while let Some(candidate) = self.evictor.pool.take_best() {
+                let is_gone = self.evict_if_still_good(engine, policy, &usage, &candidate);
+                self.evictor.pool.done_with(candidate);
+                if is_gone {
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Adds some keys of each database to the pool. False if no key may be evicted.
+    fn fill_pool(&mut self, engine: &Engine, policy: Policy, usage: &Usage) -> bool {
+        let want = engine.settings.memory.samples() * NEIGHBOURS;
+        let position = self.random.next_u64();
+        let pool = &mut self.evictor.pool;
+        each_shard(engine, position, |_, shard| {
+            let mut found = false;
+            for (db, part) in shard.dbs.iter().enumerate() {
+                found |= sample(
+                    part,
+                    policy,
+                    position,
+                    want,
+                    |record, score| {
+                        pool.offer(score, db, record.key());
+                    },
+                    usage,
+                );
+            }
+            found
+        })
+    }
+
+    fn evict_if_still_good(
+        &mut self,
+        engine: &Engine,
+        policy: Policy,
+        usage: &Usage,
+        candidate: &Candidate,
+    ) -> bool {
+        let key = engine.keyspace.key(&candidate.key);
+        let index = engine.keyspace.shard_of(key.hash);
+        let mut shard = engine.keyspace.lock(index);
+        let part = &shard.dbs[candidate.db];
+        let Some(slot) = part.find(key) else { return false };
+        // Used since, or its expiry moved: it is not the key it was.
+        if policy.score(usage, &part.record(slot)).is_none_or(|score| score < candidate.score) {
+            return false;
+        }
+        let broadcast = &mut self.effects.broadcast;
+        evict(engine, self.worker, broadcast, &mut shard, candidate.db, key)
+    }
+
+    /// Evicts a key by chance. False if there is none that may go.
+    fn evict_random(&mut self, engine: &Engine, policy: Policy) -> bool {
+        let position = self.random.next_u64();
+        let usage = Usage::new(engine.settings.usage_clock(), self.now_ms);
+        let first_db = self.evictor.next_db;
+        let databases = engine.keyspace.databases();
+        let (worker, mut name) = (self.worker, Vec::new());
+        let (random, next_db) = (&mut self.random, &mut self.evictor.next_db);
+        let broadcast = &mut self.effects.broadcast;
+        each_shard(engine, position, |_, shard| {
+            for step in 0..databases {
+                let db = (first_db + step) % databases;
+                let part = &shard.dbs[db];
+                name.clear();
+                if policy.is_volatile {
+                    let take = |record: Record<'_>, _| {
+                        name.clear();
+                        name.extend_from_slice(record.key());
+                    };
+                    sample(part, policy, position, 1, take, &usage);
+                } else if let Some(record) = part.random(|| random.next_u64()) {
+                    name.extend_from_slice(record.key());
+                } else {
+                    continue;
+                }
+                if evict(engine, worker, broadcast, shard, db, engine.keyspace.key(&name)) {
+                    *next_db = db + 1;
+                    return true;
+                }
+            }
+            false
+        })
+    }
+}
+
+/// Holds one shard after the other, beginning with that of a hash, until `f` is content.
+fn each_shard(
+    engine: &Engine,
+    hash: u64,
+    mut f: impl FnMut(usize, &mut ShardData) -> bool,
+) -> bool {
+    let (first, count) = (engine.keyspace.shard_of(hash), engine.keyspace.shard_count());
+    (0..count).any(|step| {
+        let index = (first + step) % count;
+        f(index, &mut engine.keyspace.lock(index))
+    })
+}
+
+/// Hands over about `want` records that may be evicted, with their scores. False if there is none.
+fn sample(
+    part: &DbShard,
+    policy: Policy,
+    position: u64,
+    want: usize,
+    mut f: impl FnMut(Record<'_>, u64),
+    usage: &Usage,
+) -> bool {
+    let (all, may_go) = if policy.is_volatile {
+        // Those with elements that expire may be among them, and have to stay.
+        (part.expires() + part.element_expires(), part.expires())
+    } else {
+        (part.len(), part.len())
+    };
+    if may_go == 0 {
+        return false;
+    }
+    let mut want = want;
+    loop {
+        let mut records: SmallVec<[Record<'_>; 64]> = SmallVec::new();
+        part.sample(position, want, policy.is_volatile, |record| records.push(record));
+        // All are asked for before the first is judged: their cache misses are one.
+        let scores: SmallVec<[Option<u64>; 64]> =
+            records.iter().map(|record| policy.score(usage, record)).collect();
+        let mut found = false;
+        for (record, score) in records.into_iter().zip(scores) {
+            if let Some(score) = score {
+                f(record, score);
+                found = true;
+            }
+        }
+        if found || want >= all {
+            return found;
+        }
+        want *= 4;
+    }
+}
+
+/// Removes a key because memory is short, and tells of it. False if it is not there.
+fn evict(
+    engine: &Engine,
+    worker: usize,
+    broadcast: &mut Vec<Broadcast>,
+    shard: &mut ShardData,
+    db: usize,
+    key: Key<'_>,
+) -> bool {
+    let ShardData { dbs, tracked, .. } = shard;
+    let part = &mut dbs[db];
+    let Some(slot) = part.find(key) else { return false };
+    let lazy = engine.settings.memory.frees_lazily();
+    let bytes = part.record(slot).memory(ESTIMATE_SAMPLES);
+    let remains = part.remove(slot);
+    part.touch_watched(key);
+    if engine.tracking.is_on() {
+        engine.invalidate_gone(key.bytes, tracked, broadcast);
+    }
+    engine.stats[worker].evicted_keys.add(1);
+    if engine.journal.is_on() {
+        let command = encode_expired(key.bytes, lazy);
+        engine.journal.append(worker, db as u32, &[&command]);
+    }
+    engine.notify(db, Class::Evicted, "evicted", key.bytes);
+    if let Some(value) = remains {
+        engine.lazyfree.free_evicted(value, lazy, bytes);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_is_a_time() {
+        assert_eq!([0, 1, 10].map(time_limit_us), [0, 50, 500]);
+        assert!((574..=575).contains(&time_limit_us(11)));
+        assert!((1.2e8..1.3e8).contains(&(time_limit_us(99) as f64)), "{}", time_limit_us(99));
+        assert_eq!(time_limit_us(100), u64::MAX);
+    }
+}
