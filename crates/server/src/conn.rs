@@ -5,9 +5,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use engine::Client;
 use engine::clients::ClientIndex;
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::driver::Interest;
+use crate::tls::Session;
 
 /// Bytes given to one socket before others get their turn.
 const WRITE_TURN_BYTES: usize = 1 << 20;
@@ -15,6 +16,8 @@ const WRITE_TURN_BYTES: usize = 1 << 20;
 pub(crate) struct Conn {
     pub(crate) fd: OwnedFd,
     pub(crate) client: ClientIndex,
+    /// Of a connection to the TLS port.
+    pub(crate) tls: Option<Box<Session>>,
     /// What the driver was asked to report.
     pub(crate) interest: Interest,
     /// In one of the worker's lists of connections with more to run. Nothing is read meanwhile:
@@ -47,18 +50,42 @@ fn moved(result: rustix::io::Result<usize>) -> Moved {
 }
 
 impl Conn {
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Moved {
-        moved(rustix::io::read(&self.fd, buffer))
+    /// Reads into `buffer`, which has room for 16 KiB at least.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Moved {
+        match &mut self.tls {
+            None => moved(recv(&self.fd, buffer, RecvFlags::empty()).map(|(n, _)| n)),
+            Some(session) => session.read(self.fd.as_fd(), buffer),
+        }
     }
 
-    /// Reads into the room that `buffer` has left.
-    pub(crate) fn read_more(&self, buffer: &mut Vec<u8>) -> Moved {
-        moved(rustix::io::read(&self.fd, rustix::buffer::spare_capacity(buffer)))
+    /// Reads into the room that `buffer` has left, or a record more.
+    pub(crate) fn read_more(&mut self, buffer: &mut Vec<u8>) -> Moved {
+        match &mut self.tls {
+            None => moved(rustix::io::read(&self.fd, rustix::buffer::spare_capacity(buffer))),
+            Some(session) => session.read_more(self.fd.as_fd(), buffer),
+        }
+    }
+
+    /// Bytes wait for the socket that are in no client's output any more.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.tls.as_ref().is_some_and(|session| session.has_backlog())
+    }
+
+    /// The last thing said on it.
+    pub(crate) fn end(&mut self) {
+        if let Some(session) = &mut self.tls {
+            session.end(self.fd.as_fd());
+        }
     }
 
     /// Sends fresh replies behind those that wait, as much as the socket takes or its turn allows,
     /// and leaves `fresh` empty. What was not sent is in `client.output`.
-    pub(crate) fn flush(&self, client: &mut Client, fresh: &mut Vec<u8>) -> Moved {
+    pub(crate) fn flush(&mut self, client: &mut Client, fresh: &mut Vec<u8>) -> Moved {
+        if let Some(session) = &mut self.tls
+            && session.push(self.fd.as_fd()).is_none()
+        {
+            return Moved::Closed;
+        }
         let mut written = 0;
         if client.output.is_empty() {
             while written < fresh.len().min(WRITE_TURN_BYTES) {
@@ -86,7 +113,10 @@ impl Conn {
     }
 
     /// How many of the bytes the socket took; none if it has failed.
-    fn send(&self, bytes: &[u8]) -> Option<usize> {
+    fn send(&mut self, bytes: &[u8]) -> Option<usize> {
+        if let Some(session) = &mut self.tls {
+            return session.send(self.fd.as_fd(), bytes);
+        }
         match moved(send(&self.fd, bytes, SendFlags::NOSIGNAL)) {
             Moved::Bytes(n) => Some(n),
             Moved::Nothing | Moved::End => Some(0),

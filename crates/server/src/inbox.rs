@@ -4,12 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::client::Address;
 use rustix::event::{EventfdFlags, eventfd};
+
+use crate::listen::Accepted;
 
 pub(crate) enum Letter {
     /// A connection to serve.
-    Connection { fd: OwnedFd, address: Address, local: Address },
+    Connection(Accepted),
     /// There are new listening sockets to watch. For worker 0.
     Rebound,
 }

@@ -1,6 +1,6 @@
-//! Listening sockets: TCP on several addresses, IPv6 included, and a unix socket.
+//! Listening sockets: TCP on several addresses, IPv6 included, plain and TLS, and a unix socket.
 //!
-//! CONFIG SET may change `port` and `bind` while the server runs. Whichever worker executes it
+//! CONFIG SET may change `port`, `tls-port` and `bind` while the server runs. Whichever worker executes it
 //! opens the new sockets, so that it can answer whether that worked; worker 0, which accepts, is
 //! then told to watch them. The gate is closed meanwhile, so the locks here are never waited for.
 
@@ -18,21 +18,52 @@ use rustix::net::{
 };
 
 use crate::process::reason;
+use crate::tls::{Session, Tls};
 
 pub(crate) struct Listeners {
     unix: Option<(OwnedFd, Arc<str>)>,
     /// Replaced as a whole when `port` or `bind` change.
     tcp: RwLock<Vec<OwnedFd>>,
+    /// Likewise with `tls-port`.
+    tls_tcp: RwLock<Vec<OwnedFd>>,
+    pub(crate) tls: Tls,
     keepalive_s: AtomicU32,
 }
 
 /// The index of the unix socket; TCP sockets follow it.
 const UNIX: usize = 0;
+/// The index of the first TCP socket that speaks TLS.
+const TLS: usize = 1 << 16;
+
+/// Which port, and what the log calls it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    Plain,
+    Tls,
+}
+
+impl Port {
+    fn number(self, config: &Config) -> u16 {
+        match self {
+            Port::Plain => config.int(id::PORT) as u16,
+            Port::Tls => config.int(id::TLS_PORT) as u16,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Port::Plain => "tcp",
+            Port::Tls => "tls",
+        }
+    }
+}
 
 pub(crate) struct Accepted {
     pub(crate) fd: OwnedFd,
     pub(crate) address: Address,
     pub(crate) local: Address,
+    /// Of a connection to the TLS port, which begins with its handshake.
+    pub(crate) tls: Option<Box<Session>>,
 }
 
 /// Why the server cannot listen; the lines for the log.
@@ -47,7 +78,13 @@ impl Listeners {
         config: &Config,
         mut warn: impl FnMut(String),
     ) -> Result<Listeners, ListenError> {
-        let tcp = open_tcp(config, &mut warn)?;
+        let tls = Tls::default();
+        tls.configure(config).map_err(|line| {
+            let last = "Failed to configure TLS. Check logs for more info.".to_owned();
+            ListenError { lines: vec![line, last] }
+        })?;
+        let tcp = open_tcp(config, Port::Plain, &mut warn)?;
+        let tls_tcp = open_tcp(config, Port::Tls, &mut warn)?;
         let mut unix = None;
         let path = config.text(id::UNIXSOCKET).into_owned();
         if !path.is_empty() {
@@ -56,25 +93,34 @@ impl Listeners {
             })?;
             unix = Some((fd, path.into()));
         }
-        if tcp.is_empty() && unix.is_none() {
+        if tcp.is_empty() && tls_tcp.is_empty() && unix.is_none() {
             let line = "Configured to not listen anywhere, exiting.".to_owned();
             return Err(ListenError { lines: vec![line] });
         }
         let keepalive_s = AtomicU32::new(config.int(id::TCP_KEEPALIVE) as u32);
-        Ok(Listeners { unix, tcp: RwLock::new(tcp), keepalive_s })
+        let (tcp, tls_tcp) = (RwLock::new(tcp), RwLock::new(tls_tcp));
+        Ok(Listeners { unix, tcp, tls_tcp, tls, keepalive_s })
     }
 
-    /// Follows `port` and `bind`. The old sockets are closed first, since a new address may
-    /// include an old one. After an error nothing listens on TCP until the next call.
+    /// Follows `bind` and the option of this port. The old sockets are closed first, since a new
+    /// address may include an old one. After an error nothing listens there until the next call.
     pub(crate) fn rebind(
         &self,
         config: &Config,
+        port: Port,
         mut warn: impl FnMut(String),
     ) -> Result<(), ListenError> {
-        let mut tcp = self.tcp.write().expect(UNPOISONED);
-        tcp.clear();
-        *tcp = open_tcp(config, &mut warn)?;
+        let mut sockets = self.sockets(port).write().expect(UNPOISONED);
+        sockets.clear();
+        *sockets = open_tcp(config, port, &mut warn)?;
         Ok(())
+    }
+
+    fn sockets(&self, port: Port) -> &RwLock<Vec<OwnedFd>> {
+        match port {
+            Port::Plain => &self.tcp,
+            Port::Tls => &self.tls_tcp,
+        }
     }
 
     /// Follows `tcp-keepalive`, for connections to come.
@@ -90,28 +136,36 @@ impl Listeners {
         if let Some((fd, _)) = &self.unix {
             watch(UNIX, fd.as_fd())?;
         }
-        let tcp = self.tcp.read().expect(UNPOISONED);
-        tcp.iter().enumerate().try_for_each(|(i, fd)| watch(UNIX + 1 + i, fd.as_fd()))
+        for (first, port) in [(UNIX + 1, Port::Plain), (TLS, Port::Tls)] {
+            let sockets = self.sockets(port).read().expect(UNPOISONED);
+            sockets.iter().enumerate().try_for_each(|(i, fd)| watch(first + i, fd.as_fd()))?;
+        }
+        Ok(())
     }
 
-    pub(crate) fn has_tcp(&self) -> bool {
-        !self.tcp.read().expect(UNPOISONED).is_empty()
+    /// The kinds of sockets that are open, as the log names them.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        let is_open = |port: &Port| !self.sockets(*port).read().expect(UNPOISONED).is_empty();
+        let tcp = [Port::Plain, Port::Tls].into_iter().filter(is_open).map(Port::name);
+        tcp.chain(self.unix.as_ref().map(|_| "unix")).collect()
     }
 
     /// One line of INFO for each kind of socket: `listener0:name=tcp,bind=*,port=6379`.
     pub(crate) fn facts(&self) -> Vec<(&'static str, &'static str, String)> {
-        let tcp = self.tcp.read().expect(UNPOISONED);
-        let addresses: Vec<SocketAddr> =
-            tcp.iter().filter_map(|fd| SocketAddr::try_from(getsockname(fd).ok()?).ok()).collect();
-        let tcp = addresses.first().map(|first| {
-            let binds: String =
-                addresses.iter().map(|a| format!(",bind={}", bind_name(a))).collect();
-            format!("name=tcp{binds},port={}", first.port())
-        });
+        let tcp = [Port::Plain, Port::Tls].into_iter().filter_map(|port| self.fact(port));
         let unix = self.unix.as_ref().map(|(_, path)| format!("name=unix,bind={path}"));
-        let fields = ["listener0", "listener1"];
-        let facts = tcp.into_iter().chain(unix).zip(fields);
+        let fields = ["listener0", "listener1", "listener2"];
+        let facts = tcp.chain(unix).zip(fields);
         facts.map(|(value, field)| ("server", field, value)).collect()
+    }
+
+    fn fact(&self, port: Port) -> Option<String> {
+        let sockets = self.sockets(port).read().expect(UNPOISONED);
+        let addresses =
+            sockets.iter().filter_map(|fd| SocketAddr::try_from(getsockname(fd).ok()?).ok());
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let binds: String = addresses.iter().map(|a| format!(",bind={}", bind_name(a))).collect();
+        Some(format!("name={}{binds},port={}", port.name(), addresses.first()?.port()))
     }
 
     /// What was bound, for the log.
@@ -121,12 +175,13 @@ impl Listeners {
 
     /// The next waiting connection of one listener.
     pub(crate) fn accept(&self, index: usize) -> io::Result<Option<Accepted>> {
-        let tcp = self.tcp.read().expect(UNPOISONED);
+        let (port, first) = if index < TLS { (Port::Plain, UNIX + 1) } else { (Port::Tls, TLS) };
+        let tcp = self.sockets(port).read().expect(UNPOISONED);
         let unix = self.unix.as_ref().filter(|_| index == UNIX);
         let listener = match unix {
             Some((fd, _)) => fd,
             // An event may be about a socket that has been closed since.
-            None => match tcp.get(index.wrapping_sub(UNIX + 1)) {
+            None => match tcp.get(index.wrapping_sub(first)) {
                 Some(fd) => fd,
                 None => return Ok(None),
             },
@@ -141,7 +196,7 @@ impl Listeners {
         };
         if let Some((_, path)) = unix {
             let address = Address::Unix(path.clone());
-            return Ok(Some(Accepted { fd, local: address.clone(), address }));
+            return Ok(Some(Accepted { fd, local: address.clone(), address, tls: None }));
         }
         let keepalive_s = self.keepalive_s.load(Relaxed);
         if keepalive_s > 0 {
@@ -151,7 +206,14 @@ impl Listeners {
         let address =
             rustix::net::getpeername(&fd).ok().flatten().map_or(Address::None, tcp_address);
         let local = getsockname(&fd).map_or(Address::None, tcp_address);
-        Ok(Some(Accepted { fd, address, local }))
+        let tls = match port {
+            Port::Plain => None,
+            Port::Tls => match self.tls.session() {
+                None => return Ok(None),
+                session => session,
+            },
+        };
+        Ok(Some(Accepted { fd, address, local, tls }))
     }
 }
 
@@ -179,9 +241,13 @@ fn keep_alive(fd: &OwnedFd, seconds: u32) -> rustix::io::Result<()> {
 }
 
 /// Binds each word of `bind`. An optional one (`-::1`) may be missing on this machine.
-fn open_tcp(config: &Config, warn: &mut impl FnMut(String)) -> Result<Vec<OwnedFd>, ListenError> {
+fn open_tcp(
+    config: &Config,
+    kind: Port,
+    warn: &mut impl FnMut(String),
+) -> Result<Vec<OwnedFd>, ListenError> {
     let mut list = Vec::new();
-    let port = config.int(id::PORT) as u16;
+    let port = kind.number(config);
     if port == 0 {
         return Ok(list);
     }
@@ -212,7 +278,7 @@ fn open_tcp(config: &Config, warn: &mut impl FnMut(String)) -> Result<Vec<OwnedF
                     continue;
                 }
                 warn(line);
-                let last = format!("Failed listening on port {port} (tcp), aborting.");
+                let last = format!("Failed listening on port {port} ({}), aborting.", kind.name());
                 return Err(ListenError { lines: vec![last] });
             }
         }

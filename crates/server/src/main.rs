@@ -6,7 +6,7 @@
 //!
 //! Read in this order: `main` (the life of the process), [`worker`] (the event loop), [`conn`],
 //! [`driver`], [`inbox`], [`listen`] (its parts), [`host`] (what the engine asks of us),
-//! [`process`] (log, signals, daemon and their like).
+//! [`tls`], [`process`] (log, signals, daemon and their like).
 
 mod alloc;
 mod conn;
@@ -15,6 +15,7 @@ mod host;
 mod inbox;
 mod listen;
 mod process;
+mod tls;
 mod worker;
 
 use std::borrow::Cow;
@@ -130,7 +131,7 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
     engine.start_acl()?;
-    process.ready(&engine.config(), listeners.has_tcp(), listeners.unix_path());
+    process.ready(&engine.config(), &listeners.kinds());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats

@@ -238,27 +238,27 @@ impl Worker {
         };
         if let Some(error) = refusal {
             let line = format!("-{}\r\n", error.0);
-            // It may not arrive; the connection is closed anyway.
-            let _ = rustix::io::write(&accepted.fd, line.as_bytes());
+            // It may not arrive; the connection is closed anyway. Over TLS it cannot: there was no
+            // handshake yet.
+            if accepted.tls.is_none() {
+                let _ = rustix::io::write(&accepted.fd, line.as_bytes());
+            }
             return;
         }
         stats.connections_received.add(1);
         let owner = self.next_owner;
         self.next_owner = (self.next_owner + 1) % self.inboxes.len();
-        let Accepted { fd, address, local } = accepted;
         if owner == self.index {
-            self.adopt(inside, Accepted { fd, address, local });
+            self.adopt(inside, accepted);
         } else {
-            self.inboxes[owner].send(Letter::Connection { fd, address, local });
+            self.inboxes[owner].send(Letter::Connection(accepted));
         }
     }
 
     fn open_letters(&mut self, inside: &mut Inside<'_>) {
         for letter in self.inboxes[self.index].answer() {
             match letter {
-                Letter::Connection { fd, address, local } => {
-                    self.adopt(inside, Accepted { fd, address, local });
-                }
+                Letter::Connection(accepted) => self.adopt(inside, accepted),
                 Letter::Rebound => self.watch_listeners(),
             }
         }
@@ -292,7 +292,7 @@ impl Worker {
     }
 
     fn adopt(&mut self, inside: &mut Inside<'_>, accepted: Accepted) {
-        let Accepted { fd, address, local } = accepted;
+        let Accepted { fd, address, local, tls } = accepted;
         let engine = &self.engine;
         let mut client = Box::new(engine.new_client(base::clock::unix_ms()));
         let is_tcp = matches!(address, Address::Tcp(_));
@@ -302,7 +302,7 @@ impl Worker {
         client.worker = self.index;
         let index = engine.clients.mine(inside).insert(client);
         let interest = Interest::READ;
-        let conn = Conn { fd, client: index, interest, is_queued: false, has_ended: false };
+        let conn = Conn { fd, client: index, tls, interest, is_queued: false, has_ended: false };
         if is_tcp {
             // Without it small replies may wait; nothing else depends on it.
             let _ = conn.set_nodelay();
@@ -322,7 +322,8 @@ impl Worker {
     }
 
     pub(super) fn close(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
-        let Some(conn) = self.conns.get_mut(index).and_then(Option::take) else { return };
+        let Some(mut conn) = self.conns.get_mut(index).and_then(Option::take) else { return };
+        conn.end();
         // Closing the descriptor would remove it too; this also covers one that was duplicated.
         let _ = self.driver.remove(conn.fd.as_fd());
         if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
@@ -365,6 +366,20 @@ impl Worker {
             self.look_after_clients(inside);
             if self.index == 0 {
                 engine.tick(self.runner.now_ms);
+                self.renew_certificates();
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn renew_certificates(&self) {
+        let Some(listeners) = &self.listeners else { return };
+        match listeners.tls.reload_if_due(&self.engine.config()) {
+            None => {}
+            Some(Ok(())) => self.engine.host.log('*', "TLS certificates have been read anew"),
+            Some(Err(why)) => {
+                self.engine.host.log('#', &format!("{why} The certificates before serve on."));
             }
             let ticks = store::ticks::now().wrapping_sub(began);
             engine.stats[self.index].cron_ticks.add(ticks);

@@ -4,50 +4,50 @@
 use crate::option::Opt;
 use crate::option::declare::*;
 
-const TLS: &str = "TLS";
-
 pub(super) const OPTIONS: &[Opt] = &[
-    int("tls-port", 0, PORT_MAX, "0", "TCP port that speaks TLS; 0 is none.").later(TLS),
-    text_or_none("tls-cert-file", "The server's certificate (PEM).").volatile().later(TLS),
-    text_or_none("tls-key-file", "Private key of the server's certificate (PEM).")
-        .volatile()
-        .later(TLS),
-    text_or_none("tls-key-file-pass", "Passphrase of that key.").sensitive().later(TLS),
+    int("tls-port", 0, PORT_MAX, "0", "TCP port that speaks TLS; 0 is none.").now(),
+    text_or_none("tls-cert-file", "The server's certificate (PEM).").volatile().now(),
+    text_or_none("tls-key-file", "Private key of the server's certificate (PEM).").volatile().now(),
+    text_or_none("tls-key-file-pass", "Passphrase of that key.").sensitive().now(),
     text_or_none(
         "tls-client-cert-file",
         "Certificate to show where we are the client: to a primary, on the cluster bus. The \
          server's one if not set.",
     )
     .volatile()
-    .later(TLS),
-    text_or_none("tls-client-key-file", "Private key of that certificate.").volatile().later(TLS),
-    text_or_none("tls-client-key-file-pass", "Passphrase of that key.").sensitive().later(TLS),
+    .later("replication"),
+    text_or_none("tls-client-key-file", "Private key of that certificate.")
+        .volatile()
+        .later("replication"),
+    text_or_none("tls-client-key-file-pass", "Passphrase of that key.")
+        .sensitive()
+        .later("replication"),
     text_or_none("tls-dh-params-file", "Diffie-Hellman parameters, for very old clients.")
         .volatile()
-        .later(TLS),
+        .never("key exchange is over elliptic curves only"),
     text_or_none("tls-ca-cert-file", "Certificates of authorities whose signature we trust.")
         .volatile()
-        .later(TLS),
-    text_or_none("tls-ca-cert-dir", "Directory of such certificates.").volatile().later(TLS),
+        .now(),
+    text_or_none("tls-ca-cert-dir", "Directory of such certificates.").volatile().now(),
     choice(
         "tls-auth-clients",
         &["no", "yes", "optional"],
         "yes",
         "Must a client show a certificate? 'optional' checks one if it is shown.",
     )
-    .later(TLS),
+    .now(),
     choice(
         "tls-auth-clients-user",
         &["CN", "URI", "off"],
         "off",
         "Log a client in as the user its certificate names in this field.",
     )
-    .later(TLS),
+    .later("users named by certificates"),
     text_or_none(
         "tls-expected-peer-name",
         "Name that the certificate of another server must carry.",
     )
-    .later(TLS),
+    .later("replication"),
     int(
         "tls-auto-reload-interval",
         0,
@@ -55,19 +55,19 @@ pub(super) const OPTIONS: &[Opt] = &[
         "0",
         "Seconds between looks at the certificate files for newer ones; 0 never looks.",
     )
-    .later(TLS),
-    yes_no("tls-replication", "no", "Speak TLS to the primary.").later(TLS),
-    yes_no("tls-cluster", "no", "Speak TLS on the cluster bus.").later(TLS),
-    text_or_none("tls-protocols", "Allowed versions, such as \"TLSv1.2 TLSv1.3\".").later(TLS),
-    text_or_none("tls-ciphers", "Allowed ciphers up to TLS 1.2.").later(TLS),
-    text_or_none("tls-ciphersuites", "Allowed ciphers of TLS 1.3.").later(TLS),
+    .now(),
+    yes_no("tls-replication", "no", "Speak TLS to the primary.").later("replication"),
+    yes_no("tls-cluster", "no", "Speak TLS on the cluster bus.").later("cluster"),
+    text_or_none("tls-protocols", "Allowed versions, such as \"TLSv1.2 TLSv1.3\".").now(),
+    text_or_none("tls-ciphers", "Allowed ciphers up to TLS 1.2.").now(),
+    text_or_none("tls-ciphersuites", "Allowed ciphers of TLS 1.3.").now(),
     yes_no("tls-prefer-server-ciphers", "no", "Choose by our order of ciphers, not the client's.")
-        .later(TLS),
-    yes_no("tls-session-caching", "yes", "Let clients resume a session.").later(TLS),
+        .now(),
+    yes_no("tls-session-caching", "yes", "Let clients resume a session.").now(),
     int("tls-session-cache-size", 0, INT_MAX, "20480", "Sessions to remember; 0 is no bound.")
-        .later(TLS),
+        .now(),
     int("tls-session-cache-timeout", 0, INT_MAX, "300", "Seconds a session is remembered.")
-        .later(TLS),
+        .never("a session is forgotten when others need its place"),
     int(
         "max-new-tls-connections-per-cycle",
         1,
@@ -75,5 +75,5 @@ pub(super) const OPTIONS: &[Opt] = &[
         "1",
         "TLS connections a worker accepts before it turns to its other clients.",
     )
-    .later(TLS),
+    .never("a handshake is served in turns, like any request"),
 ];

@@ -8,6 +8,8 @@ use config::{Config, OptId, id};
 use super::{crash, dir, limits, locale, log, oom_score, title};
 use crate::host::ServerHost;
 use crate::inbox::Letter;
+use crate::listen::Port;
+use crate::tls;
 
 /// Makes the changed options true.
 pub(crate) fn apply(host: &ServerHost, changed: &[OptId], config: &Config) -> Result<(), String> {
@@ -25,10 +27,20 @@ fn apply_one(host: &ServerHost, option: OptId, config: &Config) -> Result<(), St
         id::LOCALE_COLLATE => locale::apply(config)?,
         id::DIR => dir::change(config)?,
         id::MAXCLIENTS => raise_limits(host, config)?,
-        id::PORT | id::BIND => {
-            rebind(host, option, config)?;
+        id::PORT => {
+            rebind(host, option, config, Port::Plain)?;
             set_title();
         }
+        id::TLS_PORT => {
+            configure_tls(host, config)?;
+            rebind(host, option, config, Port::Tls)?;
+            set_title();
+        }
+        id::BIND => {
+            rebind(host, option, config, Port::Plain)?;
+            rebind(host, option, config, Port::Tls)?;
+        }
+        _ if tls::is_part(option) => configure_tls(host, config)?,
         // The engine copies what it looks at; the rest is read where it is needed.
         _ => {}
     }
@@ -47,8 +59,15 @@ fn raise_limits(host: &ServerHost, config: &Config) -> Result<(), String> {
     ))
 }
 
-fn rebind(host: &ServerHost, option: OptId, config: &Config) -> Result<(), String> {
-    let opened = host.listeners.rebind(config, |line| log::line('#', &line));
+fn configure_tls(host: &ServerHost, config: &Config) -> Result<(), String> {
+    host.listeners.tls.configure(config).map_err(|line| {
+        log::line('#', &line);
+        "Unable to update TLS configuration. Check server logs.".to_owned()
+    })
+}
+
+fn rebind(host: &ServerHost, option: OptId, config: &Config, port: Port) -> Result<(), String> {
+    let opened = host.listeners.rebind(config, port, |line| log::line('#', &line));
     if opened.is_ok() {
         host.inboxes[0].send(Letter::Rebound);
     }

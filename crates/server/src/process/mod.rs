@@ -104,15 +104,12 @@ impl Process {
     }
 
     /// The sockets are open and the workers run.
-    pub(crate) fn ready(&self, config: &Config, has_tcp: bool, unix_path: Option<&str>) {
+    pub(crate) fn ready(&self, config: &Config, listens_to: &[&str]) {
         logo::show(config);
         machine::warn(config);
         log::line('*', "Server initialized");
-        if has_tcp {
-            log::line('*', "Ready to accept connections tcp");
-        }
-        if unix_path.is_some() {
-            log::line('*', "Ready to accept connections unix");
+        for kind in listens_to {
+            log::line('*', &format!("Ready to accept connections {kind}"));
         }
         self.supervisor.ready();
     }

@@ -31,7 +31,7 @@ use engine::cx::LARGE_BYTES;
 use store::Inside;
 
 use super::Worker;
-use crate::conn::Moved;
+use crate::conn::{Conn, Moved};
 use crate::driver::{Driver, Event, Interest};
 
 /// A reply buffer that grew beyond this is given back.
@@ -55,7 +55,7 @@ impl Worker {
     /// Reads once and runs what has arrived.
     fn read(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
         let engine = self.engine;
-        let Some(Some(conn)) = self.conns.get(index) else { return };
+        let Some(Some(conn)) = self.conns.get_mut(index) else { return };
         if conn.is_queued || conn.has_ended {
             let interest = Interest { read: false, ..conn.interest };
             self.watch(index, interest);
@@ -71,6 +71,10 @@ impl Worker {
             }
             conn.read_more(&mut client.input)
         };
+        if conn.has_backlog() {
+            let interest = Interest { write: true, ..conn.interest };
+            self.watch(index, interest);
+        }
         match moved {
             Moved::End
                 if !client.output.is_empty() && client.blocked.is_none() && !client.is_held =>
@@ -207,7 +211,7 @@ impl Worker {
             || self.exceeds_output_limit(&mut client);
         self.engine.count_client(self.index, &mut client);
         let done = client.closing == Closing::Now
-            || (client.closing == Closing::AfterReplies && client.output.is_empty());
+            || (client.closing == Closing::AfterReplies && self.has_sent_all(index, &client));
         self.engine.clients.mine(inside).put_back(index, client);
         if is_lost || done {
             self.close(inside, index);
@@ -220,7 +224,7 @@ impl Worker {
         if self.out.is_empty() {
             return false;
         }
-        let conn = self.conns[index].as_ref().expect("a client that replies has a connection");
+        let conn = self.conns[index].as_mut().expect("a client that replies has a connection");
         let moved = conn.flush(client, &mut self.out);
         self.out.clear();
         if self.out.capacity() > REPLY_KEEP_BYTES {
@@ -238,9 +242,14 @@ impl Worker {
         stats.net_output_bytes.add(n as u64);
         client.output_bytes += n as u64;
         let conn = self.conns[index].as_ref().expect("a client that replies has a connection");
-        let interest = Interest { write: !client.output.is_empty(), ..conn.interest };
+        let write = !client.output.is_empty() || conn.has_backlog();
+        let interest = Interest { write, ..conn.interest };
         self.watch(index, interest);
         true
+    }
+
+    fn has_sent_all(&self, index: ClientIndex, client: &Client) -> bool {
+        client.output.is_empty() && !self.conns[index].as_ref().is_some_and(Conn::has_backlog)
     }
 
     fn watch(&mut self, index: ClientIndex, wanted: Interest) {
@@ -259,7 +268,8 @@ impl Worker {
         let engine = self.engine;
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
         let is_lost = self.flush_kept(index, &mut client);
-        let is_over = is_lost || (client.closing != Closing::No && client.output.is_empty());
+        let is_over =
+            is_lost || (client.closing != Closing::No && self.has_sent_all(index, &client));
         engine.count_client(self.index, &mut client);
         engine.clients.mine(inside).put_back(index, client);
         if is_over {
@@ -269,7 +279,7 @@ impl Worker {
 
     /// Sends what is kept for the client. True if the connection is lost.
     pub(super) fn flush_kept(&mut self, index: ClientIndex, client: &mut Client) -> bool {
-        let Some(Some(conn)) = self.conns.get(index) else { return true };
+        let Some(Some(conn)) = self.conns.get_mut(index) else { return true };
         let moved = conn.flush(client, &mut Vec::new());
         !self.was_sent(index, client, moved)
     }

@@ -12,6 +12,7 @@ mod protocol;
 mod running;
 mod start;
 mod stop;
+mod tls;
 mod workers;
 
 #[test]
