@@ -179,6 +179,8 @@ pub enum Lock {
     KeysUnless(&'static [&'static str]),
     /// Visits shards one after the other, locking each for itself: SCAN, RANDOMKEY, DBSIZE.
     EachShard,
+    /// What the commands queued since MULTI need together: EXEC.
+    Queued,
     /// Closes the gate and owns everything: FLUSHALL, CONFIG SET, CLIENT KILL.
     World,
 }

@@ -33,6 +33,7 @@ pub(crate) const EXEC: Command = Command {
     summary: "Runs the commands queued since MULTI, with none of another client's in between.",
     complexity: "That of the queued commands",
     flags: &[NoScript, Loading, Stale, SkipSlowlog],
+    lock: Some(Lock::Queued),
     examples: &[
         ("MULTI", "OK"),
         ("SADD fruits apple pear", "QUEUED"),

@@ -123,11 +123,17 @@ impl Runner {
         let hashes = plan.hashes(hashes);
         let keyspace = &engine.keyspace;
         let mut lock = entry.lock.of_call(args.iter());
+        let mut queued = SmallVec::new();
+        let (mut wanted, mut writes) = (hashes.hashes, entry.has(Flag::Write));
+        if lock == Lock::Queued {
+            lock = multi::lock_of_queue(engine, client, &mut queued);
+            (wanted, writes) = (&queued, true);
+        }
         let mut keys = Access::Nothing;
         if lock == Lock::Keys {
-            match engine.lock_keys(hashes.hashes, self.worker) {
+            match engine.lock_keys(wanted, self.worker) {
                 None => return Ran::Parked,
-                Some(access) if access.has_strays() && entry.has(Flag::Write) => lock = Lock::World,
+                Some(access) if access.has_strays() && writes => lock = Lock::World,
                 Some(access) => keys = access,
             }
         }
@@ -143,8 +149,8 @@ impl Runner {
                 let access = Access::each(keyspace);
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
             }
-            // `of_call` has decided the second.
-            Lock::World | Lock::KeysUnless(_) => {
+            // `of_call` and `lock_of_queue` have decided the others.
+            Lock::World | Lock::KeysUnless(_) | Lock::Queued => {
                 engine.stats[self.worker].world_commands.add(1);
                 let mut world = engine.close_gate(inside, client);
                 if engine.clients_exceed() {
@@ -368,7 +374,7 @@ fn append(engine: &Engine, worker: usize, dbs: (usize, usize), commands: &[Vec<u
     }
 }
 
-/// Runs a queued command inside EXEC, with the world that EXEC owns. A SELECT inside changes the
+/// Runs a queued command inside EXEC, with what EXEC holds. A SELECT inside changes the
 /// client's database for the commands behind it.
 pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: Args<'_>) {
     let engine = cx.engine;

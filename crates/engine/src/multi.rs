@@ -1,19 +1,22 @@
 //! MULTI, EXEC, DISCARD and WATCH: commands queued on the client and run in one piece, if nobody
 //! changed what they rest on.
 //!
-//! EXEC owns the world while it runs (its lock class says so), so nothing comes in between. What
-//! its commands leave enters the journal as one range, inside MULTI and EXEC.
+//! EXEC holds, from before its first command to after its last, the shards of all their keys and of
+//! those that are watched; if one of them needs the world, it owns the world. So nothing comes in
+//! between. What its commands leave enters the journal as one range, inside MULTI and EXEC.
 
 use std::sync::Arc;
 
-use command::declare::Flag;
+use command::declare::{Flag, Lock};
 use command::table::{CommandId, Entry};
 use resp::{ArgBuf, Args};
+use smallvec::SmallVec;
 use store::watch::Watcher;
 
 use crate::call::call_nested;
 use crate::client::Client;
 use crate::cx::{Cx, Handler};
+use crate::engine::Engine;
 use crate::error::{CmdError, CmdResult};
 use crate::permission::Attempt;
 
@@ -98,6 +101,35 @@ pub(crate) fn queue(client: &mut Client, entry: &Entry<Handler>, args: Args<'_>)
         multi.commands.push((entry.id, args));
         multi.takes_memory |= entry.has(Flag::DenyOom);
     }
+}
+
+/// What EXEC of this client's queue must hold; the hashes of the keys go to `hashes`.
+pub(crate) fn lock_of_queue(
+    engine: &Engine,
+    client: &Client,
+    hashes: &mut SmallVec<[u64; 16]>,
+) -> Lock {
+    let Some(multi) = client.multi.as_ref().filter(|multi| !multi.aborted) else {
+        return Lock::Local;
+    };
+    let keyspace = &engine.keyspace;
+    for (id, args) in &multi.commands {
+        let (entry, args) = (engine.table.get(*id), args.as_args());
+        match entry.lock.of_call(args.iter()) {
+            Lock::Local => {}
+            Lock::Keys => entry.for_each_key(
+                args.len(),
+                |i| args.at(i),
+                |index| hashes.push(keyspace.key(args.at(index)).hash),
+            ),
+            Lock::KeysUnless(_) | Lock::EachShard | Lock::Queued | Lock::World => {
+                return Lock::World;
+            }
+        }
+    }
+    let watched = client.watch.iter().flat_map(|watch| &watch.keys);
+    hashes.extend(watched.map(|known| keyspace.key(&known.key).hash));
+    if hashes.is_empty() { Lock::Local } else { Lock::Keys }
 }
 
 /// An EXEC that is refused ends the transaction, and says so whatever the reason was.

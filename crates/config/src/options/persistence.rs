@@ -5,6 +5,8 @@ use crate::option::Kind;
 use crate::option::Opt;
 use crate::option::declare::*;
 
+/// What is missing: nothing is written to files, nor read from them.
+const FILES: &str = "snapshot and append only file";
 const NO_CHILD: &str = "Ochre never forks";
 const BACKUP: &str = "BACKUP";
 
@@ -16,15 +18,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Save a snapshot after so many seconds if there were so many changes; several pairs, on \
          one line or on several. \"\" turns it off.",
     )
-    .now(),
+    .later(FILES),
     text("dbfilename", "dump.rdb", "Name of the snapshot in 'dir'.")
         .protected()
         .checked(check::dbfilename)
-        .now(),
+        .later(FILES),
     yes_no("rdbcompression", "yes", "Compress strings in snapshots.").now(),
     yes_no("rdbchecksum", "yes", "End snapshots with a checksum and test it when loading.")
         .at_start()
-        .now(),
+        .later(FILES),
     choice(
         "rdb-version-check",
         &["strict", "relaxed"],
@@ -49,7 +51,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     )
     .never("every byte is always checked"),
     yes_no("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot has failed.")
-        .now(),
+        .later(FILES),
     yes_no(
         "rdb-del-sync-files",
         "no",
@@ -90,15 +92,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         .later(BACKUP),
     int("backup-sealed-ttl", 0, MAX, "0", "Seconds a finished backup is kept; 0 is for ever.")
         .later(BACKUP),
-    yes_no("appendonly", "no", "Log every write to the append only file.").now(),
+    yes_no("appendonly", "no", "Log every write to the append only file.").later(FILES),
     text("appendfilename", "appendonly.aof", "First part of its files' names.")
         .at_start()
         .checked(check::appendfilename)
-        .now(),
+        .later(FILES),
     text("appenddirname", "appendonlydir", "Directory of its files within 'dir'.")
         .at_start()
         .checked(check::appenddirname)
-        .now(),
+        .later(FILES),
     choice(
         "appendfsync",
         &["everysec", "always", "no"],
@@ -106,7 +108,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "When writes are forced to the disk: before each reply, once a second, or when the system \
          likes to.",
     )
-    .now(),
+    .later(FILES),
     yes_no("no-appendfsync-on-rewrite", "no", "Force nothing to the disk while it is rewritten.")
         .never("a rewrite does not slow the log's disk down"),
     int(
@@ -116,9 +118,10 @@ pub(super) const OPTIONS: &[Opt] = &[
         "100",
         "Growth in percent since the last rewrite that starts the next; 0 is never.",
     )
-    .now(),
-    memory("auto-aof-rewrite-min-size", 0, MAX, "64mb", "Size below which none is started.").now(),
-    yes_no("aof-load-truncated", "yes", "Load a file whose last command is cut off.").now(),
+    .later(FILES),
+    memory("auto-aof-rewrite-min-size", 0, MAX, "64mb", "Size below which none is started.")
+        .later(FILES),
+    yes_no("aof-load-truncated", "yes", "Load a file whose last command is cut off.").later(FILES),
     memory(
         "aof-load-corrupt-tail-max-size",
         0,
