@@ -368,11 +368,11 @@ impl Worker {
                 engine.tick(self.runner.now_ms);
                 self.renew_certificates();
             }
+            let ticks = store::ticks::now().wrapping_sub(began);
+            engine.stats[self.index].cron_ticks.add(ticks);
         }
     }
-}
 
-impl Worker {
     fn renew_certificates(&self) {
         let Some(listeners) = &self.listeners else { return };
         match listeners.tls.reload_if_due(&self.engine.config()) {
@@ -381,8 +381,6 @@ impl Worker {
             Some(Err(why)) => {
                 self.engine.host.log('#', &format!("{why} The certificates before serve on."));
             }
-            let ticks = store::ticks::now().wrapping_sub(began);
-            engine.stats[self.index].cron_ticks.add(ticks);
         }
     }
 }
