@@ -9,6 +9,7 @@ pub mod bitmap;
 pub mod command_docs;
 pub mod connection;
 mod container;
+mod drawn;
 pub mod generic;
 pub mod geo;
 pub mod hash;

@@ -74,6 +74,8 @@ pub(crate) enum Family {
 }
 
 const CALLS_OF_ROUND: usize = 4000;
+/// Of a difference that could not be made small, the last.
+const SHOWN_CALLS: usize = 30;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let ours = match &args.server {
@@ -82,7 +84,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let seed = args.seed.unwrap_or_else(|| Random::from_os().next_u64() >> 32);
     let mut pair = Pair::start(&ours, &args.peer, args.workers)?;
-    let plan = Plan::new(pair.peer_link(), &args.only)?;
+    let family = pair.family();
+    let plan = Plan::new(pair.peer_link(), family, &args.only)?;
     println!("{} commands beside {}, seed {seed}", plan.commands.len(), args.peer.display());
 
     let start = Instant::now();
@@ -157,7 +160,11 @@ fn report(
         println!("  does not happen again");
         return Ok(());
     };
-    for call in &calls[..difference.index()] {
+    let before = &calls[..difference.index()];
+    if before.len() > SHOWN_CALLS {
+        println!("  … {} calls, of which none could go", before.len() - SHOWN_CALLS);
+    }
+    for call in &before[before.len().saturating_sub(SHOWN_CALLS)..] {
         println!("  {}", shown(call));
     }
     println!("{}", difference.shown(&calls));

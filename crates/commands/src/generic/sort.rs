@@ -344,6 +344,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_ends_at_a_zero_byte() {
+        check(
+            r#"
+            > RPUSH l a b
+            (integer) 2
+            > SETRANGE w:a 0 5
+            (integer) 1
+            > SETRANGE w:a 2 x
+            (integer) 3
+            > SETRANGE w:b 3 x
+            (integer) 4
+            > SORT l BY w:*
+            1) "b"
+            2) "a"
+            "#,
+        );
+    }
+
+    #[test]
     fn equal_weights_are_ordered_by_text_and_missing_ones_come_first() {
         check(
             r#"

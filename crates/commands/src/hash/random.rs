@@ -14,6 +14,7 @@ use store::value::Hash;
 use store::value::hash::{Field, HashRef};
 
 use super::write_value;
+use crate::drawn::draw;
 
 /// Due fields that one call removes.
 const PURGE_BUDGET: usize = 10_000;
@@ -60,7 +61,7 @@ fn hrandfield(cx: &mut Cx<'_>) -> CmdResult {
             source.each_among_all(1, &mut random, |field| write_value(&mut cx.reply, field.name));
         }
         (Some(source), Some(count)) => {
-            reply_fields(&mut cx.reply, &source, count, with_values, &mut random);
+            return reply_fields(&mut cx.reply, &source, count, with_values, &mut random);
         }
     }
     Ok(())
@@ -93,12 +94,13 @@ fn reply_fields(
     count: i64,
     with_values: bool,
     random: &mut Random,
-) {
+) -> CmdResult {
     let is_flat = reply.protocol() == Protocol::Resp2;
     let wanted = count.unsigned_abs() as usize;
     let returned = if count < 0 { wanted } else { wanted.min(source.len()) };
+    let start = reply.len();
     reply.array(if with_values && is_flat { 2 * returned } else { returned });
-    let write = |field: Field<'_>| {
+    let write = |reply: &mut Reply<'_>, field: Field<'_>| {
         if with_values && !is_flat {
             reply.array(2);
         }
@@ -108,10 +110,12 @@ fn reply_fields(
         }
     };
     if count < 0 {
-        source.each_among_all(returned, random, write);
-    } else {
-        source.different(returned, random, write);
+        return draw(reply, start, returned, |reply, count| {
+            source.each_among_all(count, random, |field| write(reply, field));
+        });
     }
+    source.different(returned, random, |field| write(reply, field));
+    Ok(())
 }
 
 /// What fields are drawn from.

@@ -10,6 +10,7 @@ use store::View;
 use store::value::Set;
 
 use super::write_member;
+use crate::drawn::draw;
 
 /// Members in one SREM of those that repeat an SPOP.
 const REPEATED_MAX: usize = 1024;
@@ -160,8 +161,11 @@ fn srandmember(cx: &mut Cx<'_>) -> CmdResult {
         None => write_member(&mut cx.reply, set.random(next)),
         Some(count @ ..0) => {
             let count = count.unsigned_abs() as usize;
+            let start = cx.reply.len();
             cx.reply.array(count);
-            (0..count).for_each(|_| write_member(&mut cx.reply, set.random(&mut next)));
+            draw(&mut cx.reply, start, count, |reply, count| {
+                (0..count).for_each(|_| write_member(reply, set.random(&mut next)));
+            })?;
         }
         Some(count) => {
             let count = (count as usize).min(set.len());

@@ -8,7 +8,6 @@
 
 use std::ops::Range;
 
-use base::number::parse_f64;
 use engine::{CmdError, Cx};
 use store::View;
 use store::value::SortedSetRef;
@@ -81,20 +80,18 @@ fn within(start: i64, stop: i64, len: usize) -> Range<usize> {
     start..end.max(start)
 }
 
-/// A score that is a bound, and whether it is out itself. Read as C's `strtod` does, which makes
-/// nothing of an empty text, and infinity of what is too large.
+/// A score that is a bound, and whether it is out itself: decimal, while a score that is stored may
+/// be hexadecimal. An empty text is 0, what is too large infinite.
 fn score_bound(text: &[u8]) -> Option<(f64, bool)> {
     let (text, is_open) = match text.strip_prefix(b"(") {
         Some(rest) => (rest, true),
         None => (text, false),
     };
-    let lenient = || {
-        if text.is_empty() {
-            return Some(0.0);
-        }
-        std::str::from_utf8(text).ok()?.parse().ok().filter(|score: &f64| !score.is_nan())
-    };
-    Some((parse_f64(text).or_else(lenient)?, is_open))
+    if text.is_empty() {
+        return Some((0.0, is_open));
+    }
+    let score: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (!score.is_nan()).then_some((score, is_open))
 }
 
 fn lex_bound(text: &[u8]) -> Option<LexBound<'_>> {
@@ -130,13 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_score_bound_is_read_as_strtod_reads_it() {
+    fn a_score_bound_is_decimal() {
         assert_eq!(score_bound(b"(1.5"), Some((1.5, true)));
         assert_eq!(score_bound(b""), Some((0.0, false)));
         assert_eq!(score_bound(b"-1e400"), Some((f64::NEG_INFINITY, false)));
         assert_eq!(score_bound(b"1e-400"), Some((0.0, false)));
-        assert_eq!(score_bound(b"0x10"), Some((16.0, false)));
-        for text in [&b"nan"[..], b"1x", b" 1", b"( 1", b"(("] {
+        for text in [&b"nan"[..], b"0x10", b"(0x10", b"1x", b" 1", b"( 1", b"(("] {
             assert_eq!(score_bound(text), None);
         }
     }

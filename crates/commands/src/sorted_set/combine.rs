@@ -434,7 +434,8 @@ fn subtract(sources: &[(Source<'_>, f64)], gathered: &mut Gathered) {
 
 fn reply_combined(cx: &mut Cx<'_>, op: Op) -> CmdResult {
     let input = Input::parse(cx, 1, Words::of(op, true))?;
-    let set = SortedSet::of_result(input.gather(&cx.db, op), &cx.db.limits());
+    // Not packed, which would make 0 of -0.
+    let set = SortedSet::Skiplist(Box::new(input.gather(&cx.db, op).finish()));
     let shape = Shape { with_scores: input.with_scores };
     shape.reply(&mut cx.reply, set.view().len(), set.view().iter());
     Ok(())

@@ -9,6 +9,7 @@ use store::View;
 use store::value::SortedSet;
 
 use super::{Shape, reply_member};
+use crate::drawn::draw;
 
 pub(super) const ZRANDMEMBER: Command = Command {
     name: "ZRANDMEMBER",
@@ -54,12 +55,14 @@ fn zrandmember(cx: &mut Cx<'_>) -> CmdResult {
         set.sample(wanted, || random.next_u64(), |pair| shape.add(&mut cx.reply, &pair));
         return Ok(());
     }
+    let start = cx.reply.len();
     shape.begin(&mut cx.reply, wanted);
-    for _ in 0..wanted {
-        let pair = set.random(|| random.next_u64()).expect("a sorted set is never empty");
-        shape.add(&mut cx.reply, &pair);
-    }
-    Ok(())
+    draw(&mut cx.reply, start, wanted, |reply, count| {
+        for _ in 0..count {
+            let pair = set.random(|| random.next_u64()).expect("a sorted set is never empty");
+            shape.add(reply, &pair);
+        }
+    })
 }
 
 /// The count, and whether scores are wanted. The count comes first, whatever follows it.

@@ -286,8 +286,12 @@ impl Query {
             i += 1;
         }
         let by = query.by.unwrap_or(By::Rank);
-        if query.count != -1 && by == By::Rank {
-            return Err(CmdError::LIMIT_BY_RANK);
+        if by == By::Rank {
+            // A limit that limits nothing is let pass.
+            if query.count != -1 {
+                return Err(CmdError::LIMIT_BY_RANK);
+            }
+            query.offset = 0;
         }
         if query.with_scores == Some(true) && by == By::Lex {
             return Err(CmdError::WITHSCORES_BYLEX);

@@ -132,6 +132,14 @@ fn infinities_and_zeros_are_those_of_redis() {
         10) "1"
         11) "d"
         12) "8"
+        > ZADD w 0 a
+        (integer) 1
+        > ZINTER 1 w WEIGHTS -5 WITHSCORES
+        1) "a"
+        2) "-0"
+        > ZUNION 1 w WEIGHTS -5 WITHSCORES
+        1) "a"
+        2) "-0"
         > ZINTER 1 z WEIGHTS 0 WITHSCORES
         *
         *
@@ -148,7 +156,7 @@ fn infinities_and_zeros_are_those_of_redis() {
 }
 
 #[test]
-fn bounds_take_what_strtod_takes() {
+fn bounds_are_read_as_redis_reads_them() {
     check_both(
         r#"
         > ZADD z 1 a 2 b 3 c
@@ -163,6 +171,10 @@ fn bounds_take_what_strtod_takes() {
         > ZRANGEBYSCORE z (1 (2
         (empty array)
         > ZRANGEBYSCORE z nan 2
+        (error) ERR min or max is not a float
+        > ZRANGEBYSCORE z 0x1 2
+        (error) ERR min or max is not a float
+        > ZCOUNT z (0x1 2
         (error) ERR min or max is not a float
         > ZREVRANGEBYSCORE z +inf -inf LIMIT 1 1
         1) "b"
@@ -179,6 +191,10 @@ fn bounds_take_what_strtod_takes() {
         3) "a"
         > ZREVRANGE z 0 0
         1) "c"
+        > ZRANGE z 0 -1 LIMIT 1 -1
+        1) "a"
+        2) "b"
+        3) "c"
         > ZRANGE z 0 -1 LIMIT 0 -1
         1) "a"
         2) "b"

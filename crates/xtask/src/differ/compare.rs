@@ -6,6 +6,7 @@
 use resp::value::Value;
 
 use super::Family;
+use super::words::SORTED;
 
 /// What is up to the server in the reply of a command.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -26,6 +27,12 @@ enum Shape {
     StreamInfo,
     /// The third of each four: an idle time.
     Pending,
+    /// The order of elements that are equal to what they are sorted by, where Redis does not go on
+    /// to compare the elements: texts found by BY. Nothing orders the elements of a set if BY finds
+    /// nothing. Each element is a group of as many values as there are GETs.
+    Sorted { gets: usize, limited: bool },
+    /// The order of points at the same distance, and which of them the last ones are.
+    Points { limited: bool },
 }
 
 fn shape(call: &[Vec<u8>]) -> Shape {
@@ -36,14 +43,30 @@ fn shape(call: &[Vec<u8>]) -> Shape {
         b"hgetall" => Shape::UnorderedPairs,
         b"scan" | b"sscan" => Shape::Scan { pairs: false },
         b"hscan" => Shape::Scan { pairs: !has_word(call, b"NOVALUES") },
-        b"zscan" => Shape::Scan { pairs: true },
+        b"zscan" => Shape::Scan { pairs: !has_word(call, b"NOSCORES") },
         b"srandmember" | b"hrandfield" | b"zrandmember" => Shape::Chance,
         b"ttl" | b"pttl" | b"expiretime" | b"pexpiretime" | b"httl" | b"hpttl" | b"hexpiretime"
         | b"hpexpiretime" => Shape::Moment,
+        b"sort" | b"sort_ro" => sorted_shape(call),
+        b"geosearch"
+        | b"georadius"
+        | b"georadius_ro"
+        | b"georadiusbymember"
+        | b"georadiusbymember_ro" => Shape::Points { limited: has_word(call, b"COUNT") },
         b"xinfo" => Shape::StreamInfo,
         b"xpending" => Shape::Pending,
         _ => Shape::Exact,
     }
+}
+
+fn sorted_shape(call: &[Vec<u8>]) -> Shape {
+    let by = call.iter().position(|arg| arg.eq_ignore_ascii_case(b"BY"));
+    let Some(pattern) = by.and_then(|by| call.get(by + 1)) else { return Shape::Exact };
+    if pattern.contains(&b'*') && !has_word(call, b"ALPHA") {
+        return Shape::Exact;
+    }
+    let gets = call.iter().filter(|arg| arg.eq_ignore_ascii_case(b"GET")).count().max(1);
+    Shape::Sorted { gets, limited: has_word(call, b"LIMIT") }
 }
 
 fn has_word(call: &[Vec<u8>], word: &[u8]) -> bool {
@@ -71,14 +94,95 @@ const EXPLAINED: &[Explained] = &[
                 && !ours.is_error()
         },
     },
-    // Both take an index for the last or the first element whose lower 32 bits are -1 or 0.
+    // SORT makes a small sorted set of Redis a large one; here it only looks. Under the names that
+    // are sorted there is one now and then.
     Explained {
         peer: None,
-        command: "lset",
-        is_it: |call, ours, _| {
-            let index = call.get(2).and_then(|index| base::number::parse_i64(index));
-            begins(ours, "ERR index out of range")
-                && index.is_some_and(|i| i32::try_from(i).is_err())
+        command: "object",
+        is_it: |call, ours, theirs| {
+            let is_sorted =
+                |key: &Vec<u8>| ["l", "t", SORTED].iter().any(|l| key.starts_with(l.as_bytes()));
+            call.get(2).is_some_and(is_sorted)
+                && ours.text().as_deref() == Some("listpack")
+                && theirs.text().as_deref() == Some("skiplist")
+        },
+    },
+    // LIMIT with a negative offset: nothing, and in a large sorted set of Redis 7.2 and later what
+    // lies as far from the end.
+    Explained {
+        peer: None,
+        command: "*",
+        is_it: |call, ours, theirs| {
+            call[0].to_ascii_lowercase().starts_with(b"z")
+                && call
+                    .windows(2)
+                    .any(|pair| pair[0].eq_ignore_ascii_case(b"LIMIT") && pair[1].starts_with(b"-"))
+                && matches!(ours, Value::Array(elements) if elements.is_empty())
+                && matches!(theirs, Value::Array(_))
+        },
+    },
+    // Valkey names the member that a search begins at and that is not there.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "*",
+        is_it: |call, ours, theirs| {
+            call[0].to_ascii_lowercase().starts_with(b"geo")
+                && begins(ours, "ERR could not decode requested zset member")
+                && begins(theirs, "ERR member ")
+        },
+    },
+    // Valkey writes coordinates with more digits.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "*",
+        is_it: |call, ours, theirs| {
+            call[0].to_ascii_lowercase().starts_with(b"geo") && same_numbers(ours, theirs)
+        },
+    },
+    // Valkey made expiries of fields for itself: the same calls are wrong, with other words.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "*",
+        is_it: |call, ours, theirs| {
+            FIELD_EXPIRY.iter().any(|name| call[0].eq_ignore_ascii_case(name.as_bytes()))
+                && ours.is_error()
+                && theirs.is_error()
+        },
+    },
+    // Valkey has no listpack with expiries.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "object",
+        is_it: |_, ours, theirs| {
+            ours.text().as_deref() == Some("listpackex")
+                && matches!(theirs.text().as_deref(), Some("hashtable" | "listpack"))
+        },
+    },
+    // Valkey counts what a group lags behind by all that was ever added, Redis 8 by what is left.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "xinfo",
+        is_it: |_, ours, theirs| {
+            const LAG: &[&str] = &["lag"];
+            let without = |value| without_fields(&without_fields(value, NEWER_FIELDS), LAG);
+            info_agrees(&without(ours), &without(theirs))
+        },
+    },
+    // Valkey's XREAD has no `+`, which the error names.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "xread",
+        is_it: |_, ours, theirs| {
+            begins(ours, "ERR Unbalanced 'xread' list")
+                && begins(theirs, "ERR Unbalanced 'xread' list")
+        },
+    },
+    // Valkey reads what BY finds whole, Redis up to a zero byte.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "sort_ro",
+        is_it: |call, _, theirs| {
+            has_word(call, b"BY") && begins(theirs, "ERR One or more scores can't be converted")
         },
     },
     // Valkey refuses a type of values that it does not know; Redis finds none of it.
@@ -116,6 +220,36 @@ const EXPLAINED: &[Explained] = &[
         },
     },
 ];
+
+/// Commands with words for expiries of fields.
+pub(crate) const FIELD_EXPIRY: &[&str] = &[
+    "hexpire",
+    "hpexpire",
+    "hexpireat",
+    "hpexpireat",
+    "hexpiretime",
+    "hpexpiretime",
+    "httl",
+    "hpttl",
+    "hpersist",
+    "hgetex",
+    "hsetex",
+    "hgetdel",
+];
+
+/// Whether replies are the same but for how numbers are written.
+fn same_numbers(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b))
+        }
+        _ if is_equal(ours, theirs) => true,
+        _ => {
+            let number = |value: &Value| value.text().and_then(|text| text.parse::<f64>().ok());
+            number(ours).is_some_and(|ours| number(theirs) == Some(ours))
+        }
+    }
+}
 
 fn begins(reply: &Value, text: &str) -> bool {
     matches!(reply, Value::Error(error) if error.starts_with(text.as_bytes()))
@@ -164,8 +298,20 @@ fn same(shape: Shape, ours: &Value, theirs: &Value) -> bool {
             _ => !ours.is_error() && std::mem::discriminant(ours) == std::mem::discriminant(theirs),
         },
         Shape::Moment => close(ours, theirs),
-        Shape::StreamInfo => info_agrees(&without_newer(ours), &without_newer(theirs)),
+        Shape::StreamInfo => {
+            info_agrees(&without_fields(ours, NEWER_FIELDS), &without_fields(theirs, NEWER_FIELDS))
+        }
         Shape::Pending => pending_agrees(ours, theirs),
+        Shape::Sorted { gets, limited } => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) => {
+                a.len() == b.len() && (limited || sorted(a, gets) == sorted(b, gets))
+            }
+            _ => false,
+        },
+        Shape::Points { limited } => match (ours, theirs) {
+            (Value::Array(a), Value::Array(b)) => points_agree(a, b, limited),
+            _ => false,
+        },
     }
 }
 
@@ -189,6 +335,34 @@ fn sorted_map(pairs: &[(Value, Value)]) -> Vec<String> {
     let mut pairs: Vec<String> = pairs.iter().map(|pair| format!("{pair:?}")).collect();
     pairs.sort();
     pairs
+}
+
+/// Points in the order of their distances, which follow their names: equal runs of the same
+/// distance, but for the last if the number is limited. Without distances, the same points; only as
+/// many, if the number is limited.
+fn points_agree(ours: &[Value], theirs: &[Value], limited: bool) -> bool {
+    let distance = |point: &Value| match point {
+        Value::Array(parts) => parts.get(1).map(|distance| format!("{distance:?}")),
+        _ => None,
+    };
+    let distances = |points: &[Value]| points.iter().map(distance).collect::<Vec<_>>();
+    let (a, b) = (distances(ours), distances(theirs));
+    if a != b || a.contains(&None) {
+        let is_blind = limited && a.iter().chain(&b).all(Option::is_none);
+        return a.len() == b.len() && (is_blind || sorted(ours, 1) == sorted(theirs, 1));
+    }
+    let last = if limited { a.last() } else { None };
+    let compared = a.iter().position(|distance| Some(distance) == last).unwrap_or(a.len());
+    let runs = |points: &[Value]| {
+        let mut points: Vec<String> = points[..compared].iter().map(|p| format!("{p:?}")).collect();
+        let mut start = 0;
+        for run in a[..compared].chunk_by(|a, b| a == b) {
+            points[start..start + run.len()].sort();
+            start += run.len();
+        }
+        points
+    };
+    runs(ours) == runs(theirs)
 }
 
 /// Numbers that say how long until or since a moment may differ by the time between the servers.
@@ -282,21 +456,23 @@ const NEWER_FIELDS: &[&str] = &[
     "nacked-count",
 ];
 
-fn without_newer(value: &Value) -> Value {
-    let is_newer = |field: &Value| field.text().is_some_and(|name| NEWER_FIELDS.contains(&&*name));
+fn without_fields(value: &Value, names: &[&str]) -> Value {
+    let is_left_out = |field: &Value| field.text().is_some_and(|name| names.contains(&&*name));
     match value {
         Value::Map(pairs) => {
-            let kept = pairs.iter().filter(|(field, _)| !is_newer(field));
-            Value::Map(kept.map(|(field, value)| (field.clone(), without_newer(value))).collect())
+            let kept = pairs.iter().filter(|(field, _)| !is_left_out(field));
+            Value::Map(
+                kept.map(|(field, value)| (field.clone(), without_fields(value, names))).collect(),
+            )
         }
         Value::Array(items) => {
             let mut kept = Vec::new();
             let mut items = items.iter();
             while let Some(item) = items.next() {
-                if is_newer(item) {
+                if is_left_out(item) {
                     items.next();
                 } else {
-                    kept.push(without_newer(item));
+                    kept.push(without_fields(item, names));
                 }
             }
             Value::Array(kept)

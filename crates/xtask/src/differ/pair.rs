@@ -60,6 +60,8 @@ impl Pair {
         let info = info.text().context("INFO answers no text")?.into_owned();
         let family =
             if info.contains("server_name:valkey") { Family::Valkey } else { Family::Redis };
+        // It looks so often, in a second, at who has waited long enough.
+        peer.link.ask(&["CONFIG", "SET", "hz", "500"])?;
         let ours = Side::start(ours, workers)?;
         Ok(Pair { ours, peer, family, programs, workers })
     }
@@ -68,6 +70,10 @@ impl Pair {
         let [ours, peer] = &self.programs;
         *self = Pair::start(ours, peer, self.workers)?;
         Ok(())
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 
     pub(crate) fn peer_link(&mut self) -> &mut Link {

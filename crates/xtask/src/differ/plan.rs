@@ -5,12 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result, ensure};
-use command::declare::{Arg, Flag, Group, Kind};
+use anyhow::{Context, Result, bail, ensure};
+use command::declare::{Arg, Group, Kind};
 use command::table::{CommandTable, Entry};
 use engine::Handler;
 use resp::value::Value;
 
+use super::Family;
 use super::link::Link;
 
 /// What is not called, and why.
@@ -23,7 +24,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("pfdebug", "looks at what a server may do its own way"),
     ("pfselftest", "says only that it passed"),
     ("randomkey", "answers by chance"),
-    ("restore", "needs a payload; values are exchanged by it at the end of a round"),
     ("wait", "needs replicas"),
     ("waitaof", "needs replicas"),
 ];
@@ -31,6 +31,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 /// Options that are not used, and why.
 const OPTIONS_LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "BLOCK", "would wait"),
+    ("geosearchstore", "BYPOLYGON", "of the distance from its middle the last digits differ"),
     ("sort", "BY", "see below: taken with a pattern that orders"),
     ("xadd", "*", "the ID is the moment"),
     ("xgroup|create", "ENTRIESREAD", "bounded by what was added since Redis 8.8"),
@@ -98,13 +99,17 @@ pub(crate) struct Plan {
     pub(crate) commands: Vec<Planned>,
     /// Indices into `commands`.
     pub(crate) lottery: Vec<usize>,
+    pub(crate) family: Family,
+    /// Of values of all types, made by the peer.
+    pub(crate) payloads: Vec<Vec<u8>>,
     /// Commands both servers have, called or not, in small letters.
     common: HashSet<&'static str>,
 }
 
 impl Plan {
     /// `only`: names of groups or commands in small letters; empty for all.
-    pub(crate) fn new(peer: &mut Link, only: &[String]) -> Result<Plan> {
+    pub(crate) fn new(peer: &mut Link, family: Family, only: &[String]) -> Result<Plan> {
+        let payloads = payloads(peer)?;
         let known = documented(peer)?;
         // One table for the whole run.
         let table: &'static CommandTable<Handler> =
@@ -112,6 +117,8 @@ impl Plan {
         let mut plan = Plan {
             commands: Vec::new(),
             lottery: Vec::new(),
+            family,
+            payloads,
             common: table
                 .entries()
                 .map(|entry| &*entry.full_name)
@@ -175,11 +182,40 @@ const DATA_GROUPS: &[Group] = &[
 
 fn is_called(entry: &Entry<Handler>) -> bool {
     let name = &*entry.full_name;
-    let may_block = entry.has(Flag::Blocking) && !name.starts_with("xread");
     entry.subcommands.is_empty()
-        && !may_block
         && !name.ends_with("|help")
         && !LEFT_OUT.iter().any(|(left_out, _)| *left_out == name)
+}
+
+/// Payloads of small and large values of every type.
+fn payloads(peer: &mut Link) -> Result<Vec<Vec<u8>>> {
+    const MAKE: &[&str] = &[
+        "SET made text",
+        "SET made 12345",
+        "RPUSH made a 1 2",
+        "SADD made 1 2 3",
+        "SADD made a b 3",
+        "HSET made f 1 g 2",
+        "ZADD made 1 a 2.5 b",
+        "XADD made 1-1 f v",
+        "PFADD made a b c",
+    ];
+    const MANY: &[(&str, &str)] =
+        &[("RPUSH", "N"), ("SADD", "mN"), ("HSET", "fN N"), ("ZADD", "N mN"), ("SADD", "N")];
+    let many = MANY.iter().map(|(name, element)| {
+        let element = |n: u32| format!(" {}", element.replace('N', &n.to_string()));
+        format!("{name} made{}", (0..600).map(element).collect::<String>())
+    });
+    let mut payloads = Vec::new();
+    for call in MAKE.iter().map(|call| (*call).to_owned()).chain(many) {
+        peer.ask(&["DEL", "made"])?;
+        peer.ask(&call.split(' ').collect::<Vec<_>>())?;
+        let Value::Bulk(payload) = peer.ask(&["DUMP", "made"])? else {
+            bail!("the peer dumps nothing after {call}")
+        };
+        payloads.push(payload);
+    }
+    Ok(payloads)
 }
 
 /// The peer's commands, each with the words of its arguments.

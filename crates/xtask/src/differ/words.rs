@@ -8,18 +8,25 @@
 //! # What is avoided
 //!
 //! What would make two honest servers differ: a moment that comes while the run lasts, a choice by
-//! chance that changes anything, a string of half a gigabyte.
+//! chance that changes anything, a string of half a gigabyte, points at the same distance of which
+//! some are stored, and what only one of them takes: a hexadecimal score, and an index of LSET of
+//! which Redis looks at 32 bits. Of expiries of fields Valkey refuses other calls than Redis.
 
 use base::random::Random;
-use command::declare::{Arg, Group, Kind};
+use command::declare::{Arg, Flag, Group, Kind};
 use command::grammar::{self, Choices};
 
+use super::Family;
+use super::compare::FIELD_EXPIRY;
 use super::link::Call;
 use super::plan::{Plan, Planned};
 
 const KEYS_OF_TYPE: u64 = 4;
 /// Sorted sets whose members share a score: only of those is a range of names defined.
 const EQUAL_SCORES: &str = "e";
+/// Sorted sets that SORT sorts, which makes them large at the peer. They have plain scores, of
+/// which nobody sees in which form they are.
+pub(crate) const SORTED: &str = "q";
 /// The letters other keys begin with.
 const TYPES: &[&str] = &["s", "n", "l", "t", "z", "h", "x", "g", "p"];
 
@@ -53,7 +60,7 @@ const EDGES: &[&str] = &[
 pub(crate) fn all_keys() -> impl Iterator<Item = String> {
     TYPES
         .iter()
-        .chain(&[EQUAL_SCORES])
+        .chain(&[EQUAL_SCORES, SORTED])
         .flat_map(|letter| (0..KEYS_OF_TYPE).map(move |n| format!("{letter}{n}")))
 }
 
@@ -68,6 +75,8 @@ pub(crate) struct Words<'p> {
     next_id: u64,
     /// How words of a range are written in this call: by index, score or name.
     range: Range,
+    /// Scores of this call are small integers or, in sorted sets of equal ones, 0.
+    has_plain_scores: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -81,7 +90,15 @@ impl<'p> Words<'p> {
     pub(crate) fn new(plan: &'p Plan, seed: u64) -> Words<'p> {
         let mut random = Random::from_seed(seed);
         let pool = [6, 20, 60, 700][random.below(4) as usize];
-        Words { plan, planned: &plan.commands[0], random, pool, next_id: 1, range: Range::Index }
+        Words {
+            plan,
+            planned: &plan.commands[0],
+            random,
+            pool,
+            next_id: 1,
+            range: Range::Index,
+            has_plain_scores: false,
+        }
     }
 
     /// Options that both servers get before the round begins.
@@ -118,15 +135,31 @@ impl<'p> Words<'p> {
             name if name.contains("byscore") || name == "zcount" => Range::Score,
             _ => [Range::Index, Range::Index, Range::Score, Range::Lex][self.below(4) as usize],
         };
+        self.has_plain_scores = self.planned.name() == "zadd" && self.range == Range::Lex;
         let mut call = grammar::call(self.planned.parent, self.planned.entry.decl, self);
-        if self.below(40) == 0 && self.planned.name() != "spop" {
+        if self.below(40) == 0 && self.may_err() {
             self.spoil(&mut call);
         }
         if self.planned.name() == "xadd" {
             // A spoilt call too may not ask for the present moment.
             call.retain(|word| word != b"*");
         }
+        if self.planned.name() == "lset" && call.len() > 2 {
+            let index = base::number::parse_i64(&call[2]);
+            if index.is_some_and(|index| i32::try_from(index).is_err()) {
+                call[2] = b"2147483647".to_vec();
+            }
+        }
         call
+    }
+
+    /// Whether a word of this call may be any: not where it could change what the peer and we see
+    /// differently, or wait for ever.
+    fn may_err(&self) -> bool {
+        let is_blocking = self.planned.entry.has(Flag::Blocking);
+        let is_told_apart =
+            self.plan.family == Family::Valkey && FIELD_EXPIRY.contains(&self.planned.name());
+        self.planned.name() != "spop" && !self.has_plain_scores && !is_blocking && !is_told_apart
     }
 
     /// Breaks a call at one place.
@@ -146,7 +179,11 @@ impl<'p> Words<'p> {
     }
 
     fn edge(&mut self) -> Vec<u8> {
-        EDGES[self.below(EDGES.len() as u64) as usize].into()
+        match self.pick(EDGES) {
+            // Redis stores a hexadecimal score, and Valkey refuses it.
+            "0x10" if self.plan.family == Family::Valkey => b"16.".to_vec(),
+            word => word.into(),
+        }
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -154,6 +191,18 @@ impl<'p> Words<'p> {
     }
 
     fn key(&mut self) -> String {
+        let name = self.planned.name();
+        let writes = self.planned.entry.has(Flag::Write);
+        if self.planned.group == Group::SortedSet && self.range == Range::Lex {
+            let changes_scores =
+                name == "zincrby" || matches!(name, "zunionstore" | "zinterstore" | "zdiffstore");
+            let letter = if changes_scores { "z" } else { EQUAL_SCORES };
+            return format!("{letter}{}", self.below(KEYS_OF_TYPE));
+        }
+        if name == "zadd" && self.below(8) == 0 {
+            self.has_plain_scores = true;
+            return format!("{SORTED}{}", self.below(KEYS_OF_TYPE));
+        }
         let letters: &[&str] = match self.planned.group {
             Group::String => &["s", "n"],
             Group::Bitmap => &["s"],
@@ -164,15 +213,17 @@ impl<'p> Words<'p> {
             Group::Stream => &["x"],
             Group::Geo => &["g"],
             Group::HyperLogLog => &["p"],
+            _ if name.starts_with("sort") => &["l", "t", SORTED],
             _ => TYPES,
         };
-        if self.planned.group == Group::SortedSet && self.range == Range::Lex {
-            return format!("{EQUAL_SCORES}{}", self.below(KEYS_OF_TYPE));
-        }
         let is_stray = self.below(40) == 0;
         let letter = match self.pick(if is_stray { TYPES } else { letters }) {
             // What a spoilt HyperLogLog counts is nobody's promise.
             "p" if matches!(self.planned.group, Group::String | Group::Bitmap) => "s",
+            "z" | "g" if name.starts_with("sort") => SORTED,
+            // Points elsewhere than where GEOADD puts them are often at the same place.
+            "g" if writes && self.planned.group != Group::Geo => "z",
+            "z" if writes && self.planned.group == Group::Geo => "s",
             letter => letter,
         };
         format!("{letter}{}", self.below(KEYS_OF_TYPE))
@@ -208,8 +259,11 @@ impl<'p> Words<'p> {
     }
 
     fn score(&mut self) -> String {
-        if self.planned.name() == "zadd" && self.range == Range::Lex {
-            return "0".to_owned();
+        if self.has_plain_scores {
+            return match self.range {
+                Range::Lex => "0".to_owned(),
+                _ => self.integer(1, 20),
+            };
         }
         match self.below(16) {
             0..10 => self.integer(-3, 20),
@@ -298,6 +352,17 @@ impl<'p> Words<'p> {
         })
     }
 
+    /// What DUMP gave at the peer, now and then spoilt.
+    fn payload(&mut self) -> Vec<u8> {
+        let mut payload =
+            self.plan.payloads[self.below(self.plan.payloads.len() as u64) as usize].clone();
+        if self.below(10) == 0 {
+            let at = self.below(payload.len() as u64) as usize;
+            payload[at] ^= 1 << self.below(8);
+        }
+        payload
+    }
+
     fn text(&mut self, name: &str) -> String {
         match name {
             "field" => self.element('f'),
@@ -315,6 +380,7 @@ impl<'p> Words<'p> {
                 _ => self.integer(0, 200),
             },
             "increment" => self.value(),
+            "serialized-value" => unreachable!("payloads are no text"),
             _ if name.contains("unit") => "km".to_owned(),
             _ => self.value(),
         }
@@ -325,6 +391,14 @@ impl<'p> Words<'p> {
             // What is taken by chance is all or nothing.
             ("spop", "count") => "1000000".to_owned(),
             ("scan" | "hscan" | "sscan" | "zscan", "count") => "1000000".to_owned(),
+            ("restore", "seconds") => self.integer(0, 100),
+            ("restore", "frequency") => self.integer(0, 260),
+            // Nothing that ends while the round lasts.
+            ("restore", "ttl") => match self.below(6) {
+                0 => "-1".to_owned(),
+                1..3 => (self.below(1000) + 40_000_000_000_000).to_string(),
+                _ => "0".to_owned(),
+            },
             (_, "seconds" | "milliseconds") => {
                 // Hardly ever twice the same: GT and LT would depend on the millisecond.
                 let far = self.below(1_000_000) * 1000 + 2_000_000_000;
@@ -332,6 +406,8 @@ impl<'p> Words<'p> {
             }
             (_, "bit") => self.integer(0, 1),
             (_, "cursor") => "0".to_owned(),
+            // One before the first is the last in large sorted sets of Redis: see `compare`.
+            ("zrangestore", "offset") => self.integer(0, 5),
             (_, "offset") => match (self.planned.group, self.below(30)) {
                 (Group::SortedSet | Group::Generic, _) => self.integer(-1, 5),
                 (Group::Bitmap, 0) => self.integer(0, 40_000),
@@ -357,6 +433,8 @@ impl<'p> Words<'p> {
             "radius" | "width" | "height" => {
                 format!("{}.{}", self.below(300), self.pick(&[0, 5, 25]))
             }
+            // As short as may be: nobody else makes what one waits for.
+            "timeout" => "0.001".to_owned(),
             "weight" => self.pick(&["1", "2", "0.5", "-1", "0", "inf", "1e5"]).to_owned(),
             _ => self.score(),
         }
@@ -389,6 +467,8 @@ impl Choices for Words<'_> {
         let chance = match (self.planned.name(), arg.name) {
             // Without it a random member goes, with it all.
             ("spop", "count") | ("scan" | "hscan" | "sscan" | "zscan", "count") => 100,
+            // It tells where the order is up to the server.
+            _ if arg.token == Some("WITHDIST") => 70,
             // A call with every option at once is mostly an error.
             _ if arg.token.is_some() => 30,
             _ => 50,
@@ -397,8 +477,11 @@ impl Choices for Words<'_> {
     }
 
     fn word(&mut self, arg: &Arg) -> Vec<u8> {
-        if self.below(150) == 0 && self.planned.name() != "spop" {
+        if self.below(150) == 0 && self.may_err() {
             return self.edge();
+        }
+        if arg.name == "serialized-value" {
+            return self.payload();
         }
         if matches!(self.planned.group, Group::Stream)
             && !matches!(arg.kind, Kind::Key(_))

@@ -130,11 +130,12 @@ impl Order {
     }
 }
 
-/// A number as Redis reads it: no spaces, nothing hexadecimal; infinite if too large. An empty text
-/// is zero.
+/// A number as Redis reads it: no spaces, nothing hexadecimal; infinite if too large. It ends where
+/// a zero byte is. An empty text is zero.
 fn parse_number(text: &[u8]) -> Option<f64> {
     /// Integers of fewer digits are doubles exactly.
     const DIGITS: usize = 15;
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0.0);
     }
