@@ -231,11 +231,16 @@ impl Aggregate {
 
     /// What an input adds to a member: infinity times 0 is 0.
     fn weighted(self, score: f64, weight: f64) -> f64 {
-        let value = if self == Aggregate::Count { weight } else { weight * score };
+        let value = self.product(score, weight);
         if value.is_nan() { 0.0 } else { value }
     }
 
-    /// Infinity less infinity is 0.
+    /// As `weighted`, but infinity times 0 is NaN.
+    fn product(self, score: f64, weight: f64) -> f64 {
+        if self == Aggregate::Count { weight } else { weight * score }
+    }
+
+    /// Infinity less infinity is 0. `b` may be NaN: then a sum is 0, and `a` lowest and highest.
     fn merge(self, a: f64, b: f64) -> f64 {
         match self {
             Aggregate::Min => {
@@ -384,7 +389,8 @@ fn unite(sources: &[(Source<'_>, f64)], aggregate: Aggregate, gathered: &mut Gat
     }
 }
 
-/// Hands what is in all sources to `f` until it says false. The first source leads.
+/// Hands what is in all sources to `f` until it says false. The first source leads; only of it is
+/// infinity times 0 made 0, as in Redis.
 fn intersect(
     sources: &[(Source<'_>, f64)],
     aggregate: Aggregate,
@@ -395,7 +401,7 @@ fn intersect(
         let begin = aggregate.weighted(score, *weight);
         let all = others.iter().try_fold(begin, |sum, (other, weight)| {
             let value = other.score(member)?;
-            Some(aggregate.merge(sum, aggregate.weighted(value, *weight)))
+            Some(aggregate.merge(sum, aggregate.product(value, *weight)))
         });
         all.is_none_or(|score| f(member, score))
     });

@@ -140,6 +140,23 @@ fn infinities_and_zeros_are_those_of_redis() {
         > ZUNION 1 w WEIGHTS -5 WITHSCORES
         1) "a"
         2) "-0"
+        > ZADD v inf a 1 b
+        (integer) 2
+        > ZINTER 2 v v WEIGHTS 5 0 WITHSCORES
+        1) "a"
+        2) "0"
+        3) "b"
+        4) "5"
+        > ZINTER 2 v v WEIGHTS 5 0 AGGREGATE MIN WITHSCORES
+        1) "b"
+        2) "0"
+        3) "a"
+        4) "inf"
+        > ZUNION 2 v v WEIGHTS 5 0 WITHSCORES
+        1) "b"
+        2) "5"
+        3) "a"
+        4) "inf"
         > ZINTER 1 z WEIGHTS 0 WITHSCORES
         *
         *

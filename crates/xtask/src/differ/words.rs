@@ -26,7 +26,7 @@ const KEYS_OF_TYPE: u64 = 4;
 const EQUAL_SCORES: &str = "e";
 /// Sorted sets that SORT sorts, which makes them large at the peer. They have plain scores, of
 /// which nobody sees in which form they are.
-pub(crate) const SORTED: &str = "q";
+const SORTED: &str = "q";
 /// The letters other keys begin with.
 const TYPES: &[&str] = &["s", "n", "l", "t", "z", "h", "x", "g", "p"];
 
@@ -144,6 +144,11 @@ impl<'p> Words<'p> {
             // A spoilt call too may not ask for the present moment.
             call.retain(|word| word != b"*");
         }
+        // What one of them refuses to compare must not be stored by the other.
+        let is_stored = || call.iter().any(|word| word.eq_ignore_ascii_case(b"STORE"));
+        if self.planned.name() == "sort" && self.plan.family == Family::Valkey && is_stored() {
+            call.push(b"ALPHA".to_vec());
+        }
         if self.planned.name() == "lset" && call.len() > 2 {
             let index = base::number::parse_i64(&call[2]);
             if index.is_some_and(|index| i32::try_from(index).is_err()) {
@@ -182,6 +187,7 @@ impl<'p> Words<'p> {
         match self.pick(EDGES) {
             // Redis stores a hexadecimal score, and Valkey refuses it.
             "0x10" if self.plan.family == Family::Valkey => b"16.".to_vec(),
+            "-0" if self.plan.family == Family::Valkey => b"0".to_vec(),
             word => word.into(),
         }
     }
@@ -270,6 +276,8 @@ impl<'p> Words<'p> {
             10..13 => format!("{}.{}", self.below(20), self.pick(&[5, 25, 1, 333])),
             13 => self.pick(&["1e17", "1e-7", "123456789.125", "-1.7976931348623157e308"]).into(),
             14 => self.pick(&["inf", "-inf", "+inf"]).into(),
+            // Small sorted sets have no -0, and Valkey's are large earlier.
+            _ if self.plan.family == Family::Valkey => "0".to_owned(),
             _ => self.pick(&["0.1", "-0", "3.0", "1e3", "9007199254740993"]).into(),
         }
     }
