@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use engine::client::Client;
+use engine::client::{Client, Closing};
 use engine::clients::ClientIndex;
 use engine::mail::News;
 use store::Inside;
@@ -47,6 +47,12 @@ impl Worker {
             engine.receive(id, None, news);
             return;
         };
+        if client.closing != Closing::No {
+            // Somebody else ended it after it was written to; to whom that is gone, it is gone.
+            engine.clients.mine(inside).put_back(index, client);
+            engine.receive(id, None, news);
+            return;
+        }
         let before = client.output.len();
         engine.receive(id, Some(&mut client), news);
         let is_lost = client.output.len() != before
