@@ -107,6 +107,12 @@ impl Process {
     pub(crate) fn ready(&self, config: &Config, listens_to: &[&str]) {
         logo::show(config);
         machine::warn(config);
+        if config.flag(id::APPENDONLY) {
+            log::line(
+                '#',
+                "WARNING: appendonly is set, but Ochre writes no files yet: all data is in memory only.",
+            );
+        }
         log::line('*', "Server initialized");
         for kind in listens_to {
             log::line('*', &format!("Ready to accept connections {kind}"));
