@@ -213,9 +213,10 @@ impl Runner {
         let want = engine.settings.memory.samples() * NEIGHBOURS;
         let position = self.random.next_u64();
         let pool = &mut self.evictor.pool;
+        let (mut looked, mut found) = (0, false);
         each_shard(engine, position, |_, shard| {
-            let mut found = false;
             for (db, part) in shard.dbs.iter().enumerate() {
+                looked += part.len();
                 found |= sample(
                     part,
                     policy,
@@ -227,8 +228,10 @@ impl Runner {
                     usage,
                 );
             }
-            found
-        })
+            // The best of the two keys of a small shard may be among the worst of all.
+            found && looked >= want
+        });
+        found
     }
 
     fn evict_if_still_good(
