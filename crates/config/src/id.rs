@@ -8,6 +8,8 @@ use crate::options::id;
 
 pub const BIND: OptId = id("bind");
 pub const PORT: OptId = id("port");
+pub const ADMIN_PORT: OptId = id("admin-port");
+pub const ADMIN_BIND: OptId = id("admin-bind");
 pub const TCP_BACKLOG: OptId = id("tcp-backlog");
 pub const TCP_KEEPALIVE: OptId = id("tcp-keepalive");
 pub const TIMEOUT: OptId = id("timeout");

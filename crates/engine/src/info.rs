@@ -17,6 +17,7 @@
 //! field claims is printed at the end of its section (`listener0`).
 
 mod activity;
+mod beside;
 mod key_sizes;
 mod memory;
 mod process;
@@ -83,6 +84,11 @@ impl Wanted {
         }
         wanted.default |= !wanted.all && wanted.names.is_empty();
         wanted
+    }
+
+    /// Every section but those that take long or are for tests.
+    pub fn all() -> Wanted {
+        Wanted { all: true, default: false, names: Vec::new() }
     }
 
     /// Whether a section was asked for by its name.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::admin::Question;
 use crate::listen::Accepted;
 
 pub(crate) enum Letter {
@@ -13,6 +14,8 @@ pub(crate) enum Letter {
     Connection(Accepted),
     /// There are new listening sockets to watch. For worker 0.
     Rebound,
+    /// From the admin port. For worker 0.
+    Question(Question),
 }
 
 pub(crate) struct Inbox {

@@ -246,13 +246,32 @@ fn open_tcp(
     kind: Port,
     warn: &mut impl FnMut(String),
 ) -> Result<Vec<OwnedFd>, ListenError> {
+    open_at(config, config.words(id::BIND), kind.number(config), kind.name(), warn)
+}
+
+/// Binds each word of `admin-bind`; nothing if there is no admin port.
+pub(crate) fn open_admin(
+    config: &Config,
+    mut warn: impl FnMut(String),
+) -> Result<Vec<OwnedFd>, ListenError> {
+    let port = config.int(id::ADMIN_PORT) as u16;
+    open_at(config, config.words(id::ADMIN_BIND), port, "admin", &mut warn)
+}
+
+/// Binds a port at each of these addresses; 0 is no port.
+fn open_at(
+    config: &Config,
+    addresses: &[Box<[u8]>],
+    port: u16,
+    kind: &str,
+    warn: &mut impl FnMut(String),
+) -> Result<Vec<OwnedFd>, ListenError> {
     let mut list = Vec::new();
-    let port = kind.number(config);
     if port == 0 {
         return Ok(list);
     }
     let backlog = config.int(id::TCP_BACKLOG) as i32;
-    for word in config.words(id::BIND) {
+    for word in addresses {
         let word = String::from_utf8_lossy(word);
         let (name, is_optional) = match word.strip_prefix('-') {
             Some(name) => (name, true),
@@ -278,7 +297,7 @@ fn open_tcp(
                     continue;
                 }
                 warn(line);
-                let last = format!("Failed listening on port {port} ({}), aborting.", kind.name());
+                let last = format!("Failed listening on port {port} ({kind}), aborting.");
                 return Err(ListenError { lines: vec![last] });
             }
         }

@@ -6,8 +6,9 @@
 //!
 //! Read in this order: `main` (the life of the process), [`worker`] (the event loop), [`conn`],
 //! [`driver`], [`inbox`], [`listen`] (its parts), [`host`] (what the engine asks of us),
-//! [`tls`], [`process`] (log, signals, daemon and their like).
+//! [`tls`], [`admin`] (the port for tools), [`process`] (log, signals, daemon and their like).
 
+mod admin;
 mod alloc;
 mod conn;
 mod driver;
@@ -115,6 +116,8 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
         .map_err(|error| format!("Fatal error, can't create an eventfd: {error}"))?;
     let listeners = Listeners::open(&config, |line| log::line('#', &line))
         .map_err(|error| error.lines.join("\n"))?;
+    let admin_sockets = listen::open_admin(&config, |line| log::line('#', &line))
+        .map_err(|error| error.lines.join("\n"))?;
     let listeners = Arc::new(listeners);
     signals::install(inboxes[0].fd())
         .map_err(|error| format!("Fatal error, can't copy an eventfd: {error}"))?;
@@ -131,6 +134,7 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
     engine.start_acl()?;
+    admin::start(admin_sockets, engine, inboxes.clone());
     process.ready(&engine.config(), &listeners.kinds());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");

@@ -42,11 +42,13 @@ use engine::client::{Address, Closing};
 use engine::clients::ClientIndex;
 use engine::eviction::Room;
 use engine::expire_cycle::ExpireWalk;
+use engine::info::Wanted;
 use engine::{CmdError, Engine};
 use store::{Inside, Seat};
 
 use self::ahead::Ahead;
 
+use crate::admin::Question;
 use crate::conn::Conn;
 use crate::driver::{Driver, Epoll, Event, Interest};
 use crate::inbox::{Inbox, Letter};
@@ -260,6 +262,7 @@ impl Worker {
             match letter {
                 Letter::Connection(accepted) => self.adopt(inside, accepted),
                 Letter::Rebound => self.watch_listeners(),
+                Letter::Question(question) => self.answer(inside, question),
             }
         }
         if self.index == 0 {
@@ -268,6 +271,17 @@ impl Worker {
         self.queue.extend(self.parked.drain(..));
         self.deliver_mail(inside);
         self.close_noticed(inside);
+    }
+
+    /// Answers the admin port. Whoever asked may have gone: there is nobody to tell then.
+    fn answer(&mut self, inside: &mut Inside<'_>, question: Question) {
+        match question {
+            Question::Turns(to) => drop(to.try_send(())),
+            Question::Info(to) => {
+                let info = self.runner.info(self.engine, inside, &Wanted::all());
+                drop(to.try_send(info));
+            }
+        }
     }
 
     /// Closes those of our clients that others, or we ourselves, told to go.

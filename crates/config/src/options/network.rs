@@ -18,6 +18,27 @@ pub(super) const OPTIONS: &[Opt] = &[
     .now(),
     int("port", 0, PORT_MAX, "6379", "TCP port to listen on; 0 turns TCP off.").now(),
     int(
+        "admin-port",
+        0,
+        PORT_MAX,
+        "0",
+        "TCP port that answers tools over HTTP: /metrics for Prometheus, under the names of \
+         redis_exporter, /livez and /readyz. It asks for no password and changes nothing; 0 turns \
+         it off.",
+    )
+    .at_start()
+    .hidden()
+    .now(),
+    of_kind(
+        "admin-bind",
+        Kind::Words { max: 16 },
+        "127.0.0.1 -::1",
+        "Addresses that the admin port listens on, as for bind.",
+    )
+    .at_start()
+    .hidden()
+    .now(),
+    int(
         "tcp-backlog",
         0,
         INT_MAX,

@@ -4,8 +4,11 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
 use config::Config;
+use store::World;
 
+use crate::client::Client;
 use crate::cx::Cx;
+use crate::db::Db;
 use crate::engine::Engine;
 use crate::info::key_sizes::KeySizes;
 use crate::pause::Held;
@@ -79,11 +82,21 @@ pub struct DbSeen {
 impl<'a> Seen<'a> {
     /// Looks at everything once. The command must hold the world.
     pub fn gather(cx: &mut Cx<'a>) -> Seen<'a> {
-        let engine = cx.engine;
+        let world = cx.world.as_mut().expect("commands that look at all clients hold the world");
+        Seen::look(cx.engine, &mut cx.db, world, cx.client)
+    }
+
+    /// The same for whoever holds the world; `own` is the client that is out of its table.
+    pub(super) fn look(
+        engine: &'a Engine,
+        db: &mut Db<'_>,
+        world: &mut World<'_>,
+        own: &Client,
+    ) -> Seen<'a> {
         let now_ms = base::clock::unix_ms();
-        let clients = see_clients(cx);
-        let dbs: Vec<DbSeen> = (0..cx.db.databases()).map(|db| see_db(cx, db)).collect();
-        let tracked_items = cx.db.tracked_items() as u64;
+        let clients = see_clients(engine, world, own);
+        let dbs: Vec<DbSeen> = (0..db.databases()).map(|index| see_db(db, index)).collect();
+        let tracked_items = db.tracked_items() as u64;
         let used = engine.host.used_memory() as u64;
         let memory = MemorySeen {
             used,
@@ -171,19 +184,18 @@ pub(super) fn quotient(a: u64, b: u64) -> f64 {
     if b == 0 { 0.0 } else { a as f64 / b as f64 }
 }
 
-fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
+fn see_clients(engine: &Engine, world: &mut World<'_>, own: &Client) -> ClientsSeen {
     // The own client is out of its table while it runs a command.
     let mut seen = ClientsSeen {
-        bytes: cx.client.memory() as u64,
+        bytes: own.memory() as u64,
         replica_bytes: 0,
-        input_bytes_max: cx.client.input.capacity() as u64,
-        output_bytes_max: cx.client.output.len() as u64,
-        subscribers: cx.client.subscriptions.is_some().into(),
-        watching: cx.client.watch.is_some().into(),
+        input_bytes_max: own.input.capacity() as u64,
+        output_bytes_max: own.output.len() as u64,
+        subscribers: own.subscriptions.is_some().into(),
+        watching: own.watch.is_some().into(),
         ..ClientsSeen::default()
     };
-    let world = cx.world.as_mut().expect("commands that look at all clients hold the world");
-    for clients in cx.engine.clients.all(world) {
+    for clients in engine.clients.all(world) {
         seen.of_worker.push(clients.len());
         for (_, client) in clients.iter_mut() {
             seen.bytes += client.memory() as u64;
@@ -202,8 +214,8 @@ fn see_clients(cx: &mut Cx<'_>) -> ClientsSeen {
     seen
 }
 
-fn see_db(cx: &mut Cx<'_>, db: usize) -> DbSeen {
-    cx.db.within(db, |db| {
+fn see_db(db: &mut Db<'_>, index: usize) -> DbSeen {
+    db.within(index, |db| {
         let keys = db.len() as u64;
         let waited_keys = (0..db.shard_count()).map(|s| db.shard(s).waiting.len() as u64).sum();
         let watched_keys =

@@ -3,6 +3,7 @@
 //! Nothing here sleeps: tests wait for a line of the log, for the end of a process, or poll a
 //! condition until it holds.
 
+mod admin;
 mod client_limits;
 mod crash;
 mod follow;
