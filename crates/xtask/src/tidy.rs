@@ -3,7 +3,7 @@
 //! (1) Arrows between crates only point down, as in [`ARROWS`].
 //! (2) Every crate's root file opens with an essay, `//!`. (One line is a crate not yet begun.)
 //! (3) No file of Rust is longer than 1,200 lines.
-//! (4) `unsafe` lives in four crates; every other forbids it.
+//! (4) `unsafe` lives in five crates; every other forbids it.
 //! (5) `ARCHITECTURE.md` names every crate.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ enum Uses {
 }
 use Uses::{AllAbove, Only};
 
-const MAY_BE_UNSAFE: &[&str] = &["structures", "store", "journal", "server"];
+const MAY_BE_UNSAFE: &[&str] = &["structures", "store", "journal", "server", "script"];
 const MAX_LINES: usize = 1200;
 
 pub(crate) fn run() -> Result<()> {

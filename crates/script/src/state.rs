@@ -1,0 +1,332 @@
+//! A state: made once, sandboxed, then it runs one script after the other.
+
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::time::Instant;
+
+use mlua::{ChunkMode, Function, Lua, MultiValue, Table, Value};
+use resp::{ArgBuf, Protocol, Reply};
+
+use crate::Caller;
+use crate::interrupt::{self, Running};
+use crate::library::Registering;
+
+/// What a state is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct StateOptions<'a> {
+    /// As `redis.REDIS_VERSION` says.
+    pub redis_version: &'a str,
+    /// `server.SERVER_NAME` and its version.
+    pub server: (&'a str, &'a str),
+    /// `lua-enable-deprecated-api`: getfenv, setfenv, newproxy.
+    pub deprecated_api: bool,
+    /// Bytes it may take.
+    pub memory_max: usize,
+}
+
+/// Why a run ended with an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Whole, with its code and without `-`.
+    pub text: Vec<u8>,
+    /// No command that ran has counted it.
+    pub is_new: bool,
+}
+
+/// What the functions of the state reach besides it.
+#[derive(Default)]
+pub(crate) struct Slot {
+    caller: Cell<Option<NonNull<dyn Caller>>>,
+    pub(crate) protocol: Cell<Protocol>,
+    pub(crate) steps: Cell<u32>,
+    is_ending: Cell<bool>,
+    /// While a library loads: what it has registered, and when it must be done.
+    pub(crate) loading: RefCell<Option<Registering>>,
+    pub(crate) deadline: Cell<Option<Instant>>,
+    pub(crate) reply: RefCell<Vec<u8>>,
+    pub(crate) args: RefCell<ArgBuf>,
+    pub(crate) random: Cell<u64>,
+}
+
+impl Slot {
+    /// Runs `f` with the caller; none if no script runs, or the caller is in use (2).
+    pub(crate) fn with_caller<R>(&self, f: impl FnOnce(&mut dyn Caller) -> R) -> Option<R> {
+        let mut caller = self.caller.take()?;
+        // SAFETY: (2) it was made of an exclusive reference that `State::run` still holds, and
+        // while it is out of the slot nobody else reaches it.
+        let result = f(unsafe { caller.as_mut() });
+        self.caller.set(Some(caller));
+        Some(result)
+    }
+
+    /// Why what runs shall end now, if so.
+    pub(crate) fn must_end(&self) -> Option<&'static str> {
+        if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
+            return Some("FUNCTION LOAD timeout");
+        }
+        if !self.is_ending.get() {
+            let ends = self.with_caller(|caller| caller.interrupt()).unwrap_or(false);
+            self.is_ending.set(ends);
+        }
+        self.is_ending.get().then_some("Script killed by user with SCRIPT KILL...")
+    }
+}
+
+/// A sandboxed state of the language.
+pub struct State {
+    lua: Lua,
+    slot: Rc<Slot>,
+    /// What scripts have as globals: read-only but while KEYS and ARGV are set.
+    globals: Table,
+    run: Function,
+}
+
+// SAFETY: (1) everything that counts references to the state's inside is in this value, and it is
+// used by one thread at a time; the language itself has no memory of threads.
+unsafe impl Send for State {}
+
+/// A script or function that a state has compiled. It belongs to that state and moves with it.
+pub(crate) type Compiled = Function;
+
+const PRELUDE: &str = include_str!("prelude.lua");
+
+impl State {
+    pub fn new(options: &StateOptions<'_>) -> State {
+        Self::try_new(options).expect("the sandbox fits into the memory that a state has at first")
+    }
+
+    fn try_new(options: &StateOptions<'_>) -> mlua::Result<State> {
+        let lua = Lua::new();
+        let slot = Rc::new(Slot { random: Cell::new(SEED), ..Slot::default() });
+        let raw = lua.create_table()?;
+        crate::api::add(&lua, &raw, &slot, options)?;
+        raw.raw_set("cjson", crate::cjson::library(&lua)?)?;
+        raw.raw_set("cmsgpack", crate::cmsgpack::library(&lua)?)?;
+        raw.raw_set("struct", crate::structs::library(&lua)?)?;
+        raw.raw_set("bit", crate::bit::library(&lua)?)?;
+        let run = lua.load(PRELUDE).set_name("=prelude").call((
+            raw,
+            lua.globals(),
+            options.deprecated_api,
+        ))?;
+        lua.sandbox(true)?;
+        let globals = lua.globals();
+        globals.set_readonly(true);
+        // SAFETY: `install` is called by the state itself.
+        unsafe { lua.create_c_function(interrupt::install)? }.call::<()>(())?;
+        lua.set_memory_limit(options.memory_max)?;
+        Ok(State { lua, slot, globals, run })
+    }
+
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    /// Compiles a script.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, String> {
+        // What it refers to by name must not be bound to what these hold now.
+        self.set_arguments(&Value::Nil, &Value::Nil);
+        compile(&self.lua, source, name).map(Script)
+    }
+
+    fn set_arguments(&self, keys: &Value, argv: &Value) {
+        self.globals.set_readonly(false);
+        // Only memory could be short, and then they stay what they were.
+        let _ = self.globals.raw_set("KEYS", keys);
+        let _ = self.globals.raw_set("ARGV", argv);
+        self.globals.set_readonly(true);
+    }
+
+    fn array<'a>(&self, items: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Value> {
+        let table = self.lua.create_table_with_capacity(items.len(), 0)?;
+        for (index, item) in items.enumerate() {
+            table.raw_set(index + 1, self.lua.create_string(item)?)?;
+        }
+        Ok(Value::Table(table))
+    }
+
+    /// Runs a script of EVAL; its value becomes the reply.
+    #[expect(clippy::too_many_arguments, reason = "a script, what it is given, and where to")]
+    pub fn run_script<'a>(
+        &self,
+        script: &Script,
+        name: &str,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        argv: impl ExactSizeIterator<Item = &'a [u8]>,
+        caller: &mut dyn Caller,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
+        let (keys, argv) = arguments.map_err(|error| memory_failure(&error))?;
+        self.set_arguments(&keys, &argv);
+        self.run(&script.0, (), name, caller, protocol, out)
+    }
+
+    /// Runs a function of a library.
+    #[expect(clippy::too_many_arguments, reason = "a function, what it is given, and where to")]
+    pub(crate) fn run_function<'a>(
+        &self,
+        function: &Compiled,
+        name: &str,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        argv: impl ExactSizeIterator<Item = &'a [u8]>,
+        caller: &mut dyn Caller,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
+        let arguments = arguments.map_err(|error| memory_failure(&error))?;
+        self.run(function, arguments, name, caller, protocol, out)
+    }
+
+    fn run(
+        &self,
+        function: &Function,
+        arguments: impl mlua::IntoLuaMulti,
+        name: &str,
+        caller: &mut dyn Caller,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let slot = &*self.slot;
+        slot.protocol.set(Protocol::Resp2);
+        slot.is_ending.set(false);
+        let caller = NonNull::from(caller);
+        // SAFETY: only the lifetime is another. The pointer is out of the slot again before this
+        // function ends, which holds the exclusive reference until then (2).
+        let caller = unsafe {
+            std::mem::transmute::<NonNull<dyn Caller + '_>, NonNull<dyn Caller + 'static>>(caller)
+        };
+        slot.caller.set(Some(caller));
+        let result = {
+            let _running = Running::begin(slot);
+            arguments.into_lua_multi(&self.lua).and_then(|mut arguments| {
+                arguments.push_front(Value::Function(function.clone()));
+                self.run.call::<(bool, Value)>(arguments)
+            })
+        };
+        slot.caller.set(None);
+        let reply_at = out.len();
+        let mut reply = Reply::new(out, protocol);
+        match result {
+            Ok((true, value)) => {
+                match crate::reply::write(&mut reply, &value, slot.protocol.get()) {
+                    Ok(None) => Ok(()),
+                    Ok(Some((text, is_new))) => {
+                        reply.truncate(reply_at);
+                        Err(Failure { text, is_new })
+                    }
+                    Err(error) => {
+                        reply.truncate(reply_at);
+                        Err(memory_failure(&error))
+                    }
+                }
+            }
+            Ok((false, error)) => Err(failure(&error, name)),
+            Err(error) => Err(memory_failure(&error)),
+        }
+    }
+
+    /// Runs the code of a library, which registers its functions.
+    pub(crate) fn load(
+        &self,
+        code: &[u8],
+        deadline: Option<Instant>,
+    ) -> Result<Registering, String> {
+        let main = compile(&self.lua, code, "@user_function")
+            .map_err(|error| format!("Error compiling function: {error}"))?;
+        let slot = &*self.slot;
+        *slot.loading.borrow_mut() = Some(Registering::default());
+        slot.deadline.set(deadline);
+        let result = {
+            let _running = Running::begin(slot);
+            self.run.call::<(bool, Value)>(main)
+        };
+        slot.deadline.set(None);
+        let registered = slot.loading.borrow_mut().take().unwrap_or_default();
+        let why = match result {
+            Ok((true, _)) => return Ok(registered),
+            Ok((false, Value::Table(error))) => match error.raw_get::<Value>("err") {
+                Ok(Value::String(text)) => text.to_string_lossy(),
+                _ => "ERR unknown error".to_owned(),
+            },
+            Ok((false, _)) => "ERR unknown error".to_owned(),
+            Err(error) => format!("ERR {error}"),
+        };
+        Err(format!("Error registering functions: {}", why.strip_prefix("ERR ").unwrap_or(&why)))
+    }
+
+    /// Has it tidy up a little; to be called now and then.
+    pub fn step_collector(&self) {
+        // That there is nothing to collect is no error of anybody's.
+        let _ = self.lua.gc_step();
+    }
+}
+
+/// A script of EVAL, compiled. It belongs to the state that compiled it.
+pub struct Script(Compiled);
+
+// SAFETY: as of `State`: whoever keeps scripts keeps them beside their state and moves them with it.
+unsafe impl Send for Script {}
+
+const SEED: u64 = 0x1234_abcd_330e;
+
+pub(crate) fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<Function, String> {
+    // A chunk that begins with this is no text; nobody's bytecode is run.
+    if source.first() == Some(&0x1b) {
+        return Err(format!("{}: bad binary format", name.trim_start_matches(['@', '='])));
+    }
+    let name = name.replace('\0', " ");
+    let chunk = lua.load(source).set_name(name).set_mode(ChunkMode::Text);
+    chunk.into_function().map_err(|error| match error {
+        mlua::Error::SyntaxError { message, .. } => message,
+        other => other.to_string(),
+    })
+}
+
+fn memory_failure(error: &mlua::Error) -> Failure {
+    let text = match error {
+        mlua::Error::MemoryError(_) => "not enough memory".to_owned(),
+        other => other.to_string().replace(['\r', '\n'], " "),
+    };
+    Failure { text: format!("ERR {text}").into_bytes(), is_new: true }
+}
+
+/// What an uncaught error is told as: its text, and where it was raised.
+fn failure(error: &Value, name: &str) -> Failure {
+    let Value::Table(error) = error else {
+        return Failure {
+            text: format!("ERR Error running script {name}, execution failure").into_bytes(),
+            is_new: true,
+        };
+    };
+    let (mut text, is_new) = match crate::reply::error_of(error) {
+        Ok(Some(error)) => error,
+        _ => (b"ERR unknown error".to_vec(), true),
+    };
+    let field = |name: &str| match error.raw_get::<Value>(name) {
+        Ok(value @ (Value::String(_) | Value::Integer(_) | Value::Number(_))) => {
+            crate::raise::string_of(Some(&value))
+        }
+        _ => None,
+    };
+    if let (Some(source), Some(line)) = (field("source"), field("line")) {
+        text.extend_from_slice(format!(" script: {name}, on ").as_bytes());
+        text.extend_from_slice(&source);
+        text.push(b':');
+        text.extend_from_slice(&line);
+        text.push(b'.');
+    }
+    Failure { text, is_new }
+}
+
+/// The values of a call, for functions that return none.
+pub(crate) fn nothing() -> MultiValue {
+    MultiValue::new()
+}
