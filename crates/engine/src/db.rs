@@ -852,6 +852,6 @@ impl<'a> Db<'a> {
         let part = self.part(key.hash);
         let slot = part.find(key)?;
         let index_bytes = part.table_bytes().div_ceil(part.len());
-        Some(part.record(slot).memory(samples).next_multiple_of(8) + index_bytes)
+        Some(structures::heap::rounded(part.record(slot).memory(samples)) + index_bytes)
     }
 }

@@ -18,7 +18,7 @@
 //!
 //! # Invariants
 //!
-//! (1) A record comes from its shard's heap with exactly `size()` bytes, 8-byte aligned.
+//! (1) A record comes from its shard's heap with exactly `size()` bytes, 4-byte aligned.
 //! (2) `meta`'s expiry bit says whether there is an expiry of the key's own. The slot's HAS_TTL flag
 //!     also says whether elements of the value expire: it is set if [`Expiries::next_ms`] is some.
 //! (3) A pointer payload is a `Box` that this record owns.
@@ -589,7 +589,7 @@ impl<'a> Record<'a> {
 ///
 /// # Safety
 ///
-/// `at` is 8-byte aligned and has room for `size_of_record(key.len(), expire.is_some(), payload)`.
+/// `at` is 4-byte aligned and has room for `size_of_record(key.len(), expire.is_some(), payload)`.
 pub(crate) unsafe fn write(
     at: NonNull<u8>,
     key: &[u8],

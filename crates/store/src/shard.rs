@@ -22,7 +22,7 @@ mod expiry;
 use std::sync::Arc;
 
 use structures::hash::HashKey;
-use structures::heap::Heap;
+use structures::heap::{Heap, rounded};
 use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
 
 use crate::keyspace::Key;
@@ -682,7 +682,7 @@ impl Drop for DbShard {
 
 /// Whether memory of a record of `a` bytes holds one of `b` bytes.
 fn same_class(a: usize, b: usize) -> bool {
-    a == b || (a <= 512 && b <= 512 && a.div_ceil(8) == b.div_ceil(8))
+    rounded(a) == rounded(b)
 }
 
 /// What a shard's lock protects.

@@ -6,7 +6,7 @@
 //! ones are the allocator's in any case, so a heap can go as a whole, without visiting its records.
 
 use super::Entry;
-use crate::heap::{Heap, SLAB_BYTES_MAX};
+use crate::heap::{Heap, SLAB_BYTES_MAX, rounded};
 use crate::table::COLOUR_A;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -17,13 +17,13 @@ pub(super) const IN_HEAP: u8 = COLOUR_A;
 /// A table whose records take as many bytes gets a heap for further ones.
 const HEAP_FROM_BYTES: usize = 64 << 10;
 
-const STEP: usize = 8;
+const ALIGN: usize = 4;
 
 /// Memory for records of one table.
 #[derive(Default)]
 pub(super) struct Memory {
     heap: Option<Box<Heap>>,
-    /// Of the records in the global allocator, each rounded up to 8.
+    /// Of the records in the global allocator, each rounded up to 4.
     outside_bytes: usize,
 }
 
@@ -37,12 +37,12 @@ impl Memory {
             + self.heap.as_ref().map_or(0, |heap| size_of::<Heap>() + heap.bytes_held())
     }
 
-    /// Bytes of all records, each rounded up to 8.
+    /// Bytes of all records, each rounded up to 4.
     pub(super) fn bytes_in_use(&self) -> usize {
         self.outside_bytes + self.heap.as_ref().map_or(0, |heap| heap.bytes_in_use())
     }
 
-    /// Memory for a record, aligned to 8, not initialised, and the flags of its slot.
+    /// Memory for a record, aligned to 4, not initialised, and the flags of its slot.
     #[inline]
     pub(super) fn alloc(&mut self, bytes: usize) -> (Entry, u8) {
         if bytes <= SLAB_BYTES_MAX
@@ -99,10 +99,9 @@ impl Memory {
 
 /// Whether memory of a record of `a` bytes holds one of `b` bytes.
 pub(super) fn same_class(a: usize, b: usize) -> bool {
-    a.div_ceil(STEP) == b.div_ceil(STEP)
+    rounded(a) == rounded(b)
 }
 
 fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes.next_multiple_of(STEP), STEP)
-        .expect("no record is larger than memory")
+    Layout::from_size_align(rounded(bytes), ALIGN).expect("no record is larger than memory")
 }

@@ -35,8 +35,8 @@
 //! # Cost
 //!
 //! Bytes beyond member and value of a large table: 9.5 to 9.9 for the slot; one for a member's
-//! length (three from 126 bytes on) and one for a value's (from 254); 0 to 7 for alignment. A set
-//! of members of 16 bytes: 24 + 9.75 for each. Of a small table: what the allocator rounds up.
+//! length (three from 126 bytes on) and one for a value's (from 254); 0 to 3 for alignment. A set
+//! of members of 16 bytes: 20 + 9.75 for each. Of a small table: what the allocator rounds up.
 //!
 //! # Limits
 //!
@@ -54,6 +54,7 @@ pub use lookup::{Ahead, Iter};
 pub use record::{Element, Fields, Members, Parts, Scored};
 
 use crate::hash::process_key;
+use crate::heap::rounded;
 use crate::table::{Due, Entries, Entry, HAS_TTL, Reclaim, Slot, Table, TableStats};
 use memory::{IN_HEAP, Memory, same_class};
 use record::NewRecord;
@@ -295,7 +296,7 @@ impl<P: Parts> Elements<P> {
         for (entry, flags) in self.table.iter() {
             let element = element::<P>(entry);
             assert_eq!(element.expires(), flags & HAS_TTL != 0, "(2) slot and record agree");
-            bytes += element.bytes().next_multiple_of(8);
+            bytes += rounded(element.bytes());
         }
         assert_eq!(
             bytes,

@@ -1,13 +1,13 @@
 //! The record heap: many small allocations of one owner, without rounding and without headers.
 //!
 //! A general allocator rounds a record of 81 bytes up to 96 and locks or caches per thread. Records
-//! belong to a shard, whose lock is held anyway: so this heap has sizes 8 bytes apart and no atomics.
+//! belong to a shard, whose lock is held anyway: so this heap has sizes 4 bytes apart and no atomics.
 //!
 //! ```text
 //!   region  16, 32, then 64 KiB, aligned to 64 KiB, in units of 1 KiB (`region.rs`)
 //!   | header | slab of 1 unit | slab of 8 units            | free | slab of 2 units | ...
 //!
-//!   slab    1, 2, 4 or 8 units of one size class
+//!   slab    1, 2, 4, 8 or 16 units of one size class
 //!   | header 32 B | record | record | record | ... | never used yet           | rest |
 //! ```
 //!
@@ -42,9 +42,9 @@ pub use unused::bytes_unused;
 /// Larger allocations go to the global allocator.
 pub const SLAB_BYTES_MAX: usize = 512;
 
-const STEP: usize = 8;
+const STEP: usize = 4;
 const CLASSES: usize = SLAB_BYTES_MAX / STEP + 1;
-const SLAB_UNITS_MAX: usize = 8;
+const SLAB_UNITS_MAX: usize = 16;
 /// A slab should hold at least this many records.
 const RECORDS_MIN: usize = 4;
 const SLAB_HEADER_BYTES: usize = size_of::<Slab>();
@@ -99,7 +99,7 @@ impl Heap {
         Heap { classes: None, regions: Regions::new(), bytes_in_use: 0, large_bytes: 0 }
     }
 
-    /// Bytes of all records, each rounded up to 8.
+    /// Bytes of all records, each rounded up to 4.
     pub fn bytes_in_use(&self) -> usize {
         self.bytes_in_use
     }
@@ -110,7 +110,7 @@ impl Heap {
         self.regions.bytes() + self.large_bytes + classes
     }
 
-    /// Memory for a record, aligned to 8, not initialised. Ends the process if there is none.
+    /// Memory for a record, aligned to 4, not initialised. Ends the process if there is none.
     #[inline]
     pub fn alloc(&mut self, bytes: usize) -> NonNull<u8> {
         let class = class_of(bytes);
@@ -305,6 +305,12 @@ impl Slab {
     fn is_full(&self) -> bool {
         self.free == 0 && self.frontier == self.end
     }
+}
+
+/// What a record of so many bytes takes.
+#[inline]
+pub fn rounded(bytes: usize) -> usize {
+    class_of(bytes) * STEP
 }
 
 /// Size in steps.

@@ -69,7 +69,7 @@ mod tests;
 pub use check::{TableStats, fuzz_table};
 pub use expire::Due;
 pub use peek::Peek;
-pub use slot::{COLOUR_A, COLOUR_B, Entry, HAS_TTL, Slot};
+pub use slot::{COLOUR_A, Entry, HAS_TTL, Slot};
 
 pub(crate) use bucket::prefetch;
 

@@ -11,7 +11,7 @@
 
 use super::segment::Segment;
 use super::slot::Word;
-use super::{COLOUR_A, COLOUR_B, Entries, Entry, Table};
+use super::{COLOUR_A, Entries, Entry, Table};
 
 impl Table {
     /// Hands the entries at the cursor, with their flags, to `f`: those of one bucket, possibly
@@ -22,16 +22,15 @@ impl Table {
         self.visit(cursor, entries, |_, _, word| f(word.entry(), word.flags()))
     }
 
-    /// Like [`Table::scan`]; `f` returns the colours the slot gets ([`COLOUR_A`], [`COLOUR_B`]).
+    /// Like [`Table::scan`]; `f` returns the colour the slot gets: [`COLOUR_A`] or none.
     pub fn scan_colours(
         &mut self,
         cursor: u64,
         entries: &impl Entries,
         mut f: impl FnMut(Entry, u8) -> u8,
     ) -> u64 {
-        const COLOURS: u8 = COLOUR_A | COLOUR_B;
         self.visit(cursor, entries, |segment, (index, lane), word| {
-            let flags = word.flags() & !COLOURS | f(word.entry(), word.flags()) & COLOURS;
+            let flags = word.flags() & !COLOUR_A | f(word.entry(), word.flags()) & COLOUR_A;
             segment.bucket(index).store(lane, word.with_flags(flags).0);
         })
     }

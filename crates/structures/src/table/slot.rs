@@ -1,30 +1,28 @@
 //! The slot: one entry of a table in eight bytes.
 //!
 //! ```text
-//!   63        48 47                              3 2       1       0
-//!  +------------+---------------------------------+-------+-------+-------+
-//!  |    tag     |   address of the entry / 8      | COL B | COL A |  TTL  |
-//!  +------------+---------------------------------+-------+-------+-------+
+//!   63        48 47                                      2 1        0
+//!  +------------+-----------------------------------------+--------+-------+
+//!  |    tag     |   address of the entry / 4              | COLOUR |  TTL  |
+//!  +------------+-----------------------------------------+--------+-------+
 //! ```
 //!
-//! An entry is aligned to 8 bytes, so its address needs no shifting: mask the slot and it is there.
+//! An entry is aligned to 4 bytes, so its address needs no shifting: mask the slot and it is there.
 //! User addresses of x86-64 and AArch64 fit 48 bits. Zero is an empty slot; a full one is never
 //! zero, because an address is not.
 
 use std::ptr::NonNull;
 
-/// An entry of a table: the address of something the owner allocated, aligned to 8 bytes.
+/// An entry of a table: the address of something the owner allocated, aligned to 4 bytes.
 pub type Entry = NonNull<u8>;
 
 /// The entry expires: [`Entries::expire_ms`](super::Entries::expire_ms) may be asked.
 pub const HAS_TTL: u8 = 1;
-/// First snapshot colour. The table only carries it along.
+/// The snapshot's colour. The table only carries it along.
 pub const COLOUR_A: u8 = 2;
-/// Second snapshot colour. The table only carries it along.
-pub const COLOUR_B: u8 = 4;
 
-const FLAGS: u64 = 7;
-const ADDRESS: u64 = 0x0000_ffff_ffff_fff8;
+const FLAGS: u64 = 3;
+const ADDRESS: u64 = 0x0000_ffff_ffff_fffc;
 
 /// The bits of one slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,8 +31,8 @@ pub(super) struct Word(pub(super) u64);
 impl Word {
     pub(super) fn new(tag: u16, entry: Entry, flags: u8) -> Word {
         let address = entry.as_ptr().expose_provenance() as u64;
-        assert!(address & !ADDRESS == 0, "an entry is 8-aligned and below 2^48");
-        assert!(flags <= FLAGS as u8, "a slot has three flags");
+        assert!(address & !ADDRESS == 0, "an entry is 4-aligned and below 2^48");
+        assert!(flags <= FLAGS as u8, "a slot has two flags");
         Word(u64::from(tag) << 48 | address | u64::from(flags))
     }
 
@@ -57,7 +55,7 @@ impl Word {
     }
 
     pub(super) fn with_flags(self, flags: u8) -> Word {
-        assert!(flags <= FLAGS as u8, "a slot has three flags");
+        assert!(flags <= FLAGS as u8, "a slot has two flags");
         Word(self.0 & !FLAGS | u64::from(flags))
     }
 
@@ -104,7 +102,7 @@ impl Slot {
         self.word.entry()
     }
 
-    /// Any of [`HAS_TTL`], [`COLOUR_A`], [`COLOUR_B`].
+    /// Any of [`HAS_TTL`], [`COLOUR_A`].
     #[inline(always)]
     pub fn flags(&self) -> u8 {
         self.word.flags()
