@@ -14,7 +14,7 @@
 //! (2) The slot's HAS_TTL flag says whether the record or an element of its value expires
 //!     ([`crate::record::Expiries`]), and the table's bounds are not later. `expiring` counts both kinds.
 //! (3) Before an entry of the table changes in any way but its usage clock, `before_change` is
-//!     called with its slot. This is where a snapshot will take the old record.
+//!     called with its slot. This is where a snapshot takes the old record ([`crate::snapshot`]).
 //! (4) After the table may have got another directory, it is published to the peek.
 
 mod expiry;
@@ -23,10 +23,13 @@ use std::sync::Arc;
 
 use structures::hash::HashKey;
 use structures::heap::{Heap, rounded};
-use structures::table::{Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats};
+use structures::table::{
+    COLOUR_A, Entries, Entry, HAS_TTL, Peek, Reclaim, Slot, Table, TableStats,
+};
 
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
+use crate::snapshot::{self, Capture, Snapshot};
 use crate::tracked::Tracked;
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 use crate::waiting::Waiting;
@@ -87,6 +90,10 @@ pub struct DbShard {
     expiring: Expiring,
     /// Who waits for a key to change.
     pub waiting: Waiting,
+    /// The colour of entries that are new, or that no snapshot waits for: [`COLOUR_A`] or none.
+    colour: u8,
+    /// There while a snapshot has not been everywhere here.
+    capture: Option<Box<Capture>>,
 }
 
 struct Keys<'a>(&'a HashKey);
@@ -148,6 +155,8 @@ impl DbShard {
             watched: Watched::default(),
             expiring: Expiring::default(),
             waiting: Waiting::default(),
+            colour: 0,
+            capture: None,
         }
     }
 
@@ -200,8 +209,62 @@ impl DbShard {
     }
 
     /// The hook of (3).
-    #[inline]
-    fn before_change(&mut self, _slot: Slot) {}
+    #[inline(always)]
+    fn before_change(&mut self, slot: &mut Slot) {
+        if self.capture.is_some() {
+            self.hand_over(slot);
+        }
+    }
+
+    /// Gives the record at `slot` to the snapshot, unless it has it.
+    #[cold]
+    fn hand_over(&mut self, slot: &mut Slot) {
+        let Some(capture) = &self.capture else { return };
+        // The slot may be from before an earlier change of the same command.
+        let mut flags = self.table.flags(slot);
+        if flags & COLOUR_A != self.colour {
+            // SAFETY: (1).
+            capture.take(unsafe { Record::from_raw(slot.entry()) });
+            flags = flags & !COLOUR_A | self.colour;
+        }
+        if slot.flags() != flags {
+            self.table.set_flags(slot, flags, &Keys(&self.hash_key));
+        }
+    }
+
+    /// The cut: what is here now is to be handed over, as of database `db`.
+    pub(crate) fn begin_capture(&mut self, db: usize, snapshot: &Arc<Snapshot>) {
+        assert!(self.capture.is_none(), "one snapshot ends before the next begins");
+        self.colour ^= COLOUR_A;
+        if !self.is_empty() {
+            let snapshot = Arc::clone(snapshot);
+            self.capture = Some(Box::new(Capture { snapshot, db, cursor: 0 }));
+        }
+    }
+
+    /// Hands over what the sweep meets until `budget` is used up; true once it has been everywhere.
+    pub(crate) fn capture_some(&mut self, budget: &mut usize) -> bool {
+        let Some(capture) = &mut self.capture else { return true };
+        let colour = self.colour;
+        while *budget > 0 {
+            let mut cost = 0;
+            let (entries, cursor) = (Keys(&self.hash_key), capture.cursor);
+            let next = self.table.scan_colours(cursor, &entries, |entry, flags| {
+                if flags & COLOUR_A != colour {
+                    // SAFETY: (1).
+                    cost += capture.take(unsafe { Record::from_raw(entry) });
+                }
+                flags & !COLOUR_A | colour
+            });
+            capture.cursor = next;
+            snapshot::pay(budget, cost);
+            if next == 0 {
+                self.capture = None;
+                return true;
+            }
+        }
+        false
+    }
 
     fn write_record(
         &mut self,
@@ -295,18 +358,18 @@ impl DbShard {
         expire: Expire,
         usage: u32,
     ) -> Remains {
-        let Some(slot) = slot else {
+        let Some(mut slot) = slot else {
             let at = match expire {
                 Expire::At(ms) => Some(ms),
                 Expire::Clear | Expire::Keep => None,
             };
             let entry = self.write_record(key.bytes, at, usage, payload);
-            let flags = self.enter(entry);
+            let flags = self.enter(entry) | self.colour;
             self.table.insert(key.hash, entry, flags, &Keys(&self.hash_key));
             self.publish();
             return None;
         };
-        self.before_change(slot);
+        self.before_change(&mut slot);
         let old = self.record(slot);
         let at = match expire {
             Expire::At(ms) => Some(ms),
@@ -327,7 +390,6 @@ impl DbShard {
         }
         let entry = self.write_record(key.bytes, at, usage, payload);
         let flags = slot.flags() & !HAS_TTL | self.enter(entry);
-        let mut slot = slot;
         let old = self.table.replace(&mut slot, entry, flags, &Keys(&self.hash_key));
         self.publish();
         self.dispose(old)
@@ -335,8 +397,8 @@ impl DbShard {
 
     /// Overwrites an integer by an integer, in place.
     #[inline]
-    pub fn set_int(&mut self, slot: Slot, n: i64) {
-        self.before_change(slot);
+    pub fn set_int(&mut self, mut slot: Slot, n: i64) {
+        self.before_change(&mut slot);
         self.record(slot).write_int(n);
     }
 
@@ -369,8 +431,8 @@ impl DbShard {
     }
 
     /// Brings the string at `slot` to `len` bytes in a form that can be written in place.
-    fn grow_string(&mut self, slot: Slot, key: Key<'_>, len: usize) -> Slot {
-        self.before_change(slot);
+    fn grow_string(&mut self, mut slot: Slot, key: Key<'_>, len: usize) -> Slot {
+        self.before_change(&mut slot);
         let record = self.record(slot);
         let (encoding, usage) = (record.encoding(), record.usage());
         // SAFETY: the only borrow of the value while the shard is held.
@@ -416,11 +478,11 @@ impl DbShard {
     /// where its new size belongs, or the key is gone if it became empty.
     pub fn edit<C: CollectionType, R>(
         &mut self,
-        slot: Slot,
+        mut slot: Slot,
         key: Key<'_>,
         change: impl FnOnce(&mut C) -> R,
     ) -> (R, Fate) {
-        self.before_change(slot);
+        self.before_change(&mut slot);
         let mut buffer = std::mem::take(&mut self.scratch);
         if let Some((form, bytes)) = self.record(slot).packed() {
             buffer.clear();
@@ -478,8 +540,8 @@ impl DbShard {
     }
 
     /// Gives the key an expiry, moves it or takes it away.
-    pub fn set_expire(&mut self, slot: Slot, expire_ms: Option<i64>) {
-        self.before_change(slot);
+    pub fn set_expire(&mut self, mut slot: Slot, expire_ms: Option<i64>) {
+        self.before_change(&mut slot);
         let old = self.record(slot);
         match (old.has_expire(), expire_ms) {
             (true, Some(ms)) => {
@@ -529,16 +591,16 @@ impl DbShard {
     }
 
     /// Removes the key.
-    pub fn remove(&mut self, slot: Slot) -> Remains {
-        self.before_change(slot);
+    pub fn remove(&mut self, mut slot: Slot) -> Remains {
+        self.before_change(&mut slot);
         let entry = self.table.remove(slot);
         self.publish();
         self.dispose(entry)
     }
 
     /// Removes the key and keeps its value, expiry and usage bits.
-    pub fn take(&mut self, slot: Slot) -> (OwnedValue, Option<i64>, u32) {
-        self.before_change(slot);
+    pub fn take(&mut self, mut slot: Slot) -> (OwnedValue, Option<i64>, u32) {
+        self.before_change(&mut slot);
         let entry = self.table.remove(slot);
         self.publish();
         // SAFETY: the entry has just left the table; its payload moves out and is not read again.
@@ -628,11 +690,17 @@ impl DbShard {
         other.publish();
     }
 
-    /// Takes everything out, to be freed elsewhere.
+    /// Takes everything out, to be freed elsewhere. What a snapshot still waits for goes to it, and
+    /// nothing is left to be freed.
     pub fn detach(&mut self, shard_bits: u32) -> DbShard {
-        let mut fresh = DbShard::new(self.hash_key.clone(), shard_bits, Arc::new(Peek::new()));
-        self.swap(&mut fresh);
-        fresh
+        let empty = || DbShard::new(self.hash_key.clone(), shard_bits, Arc::new(Peek::new()));
+        let (mut detached, another) = (empty(), self.capture.is_some().then(empty));
+        self.swap(&mut detached);
+        let Some(another) = another else { return detached };
+        let capture = detached.capture.as_ref().expect("it went along with the contents");
+        let snapshot = Arc::clone(&capture.snapshot);
+        snapshot.adopt(detached);
+        another
     }
 
     /// Frees up to `budget` entries; false once it is empty.
@@ -667,6 +735,8 @@ impl DbShard {
             expiring.enter(expiries);
             let expires = expiries.next_ms().is_some();
             assert_eq!(flags & HAS_TTL != 0, expires, "(2) the flag tells what expires");
+            let is_known = flags & COLOUR_A == self.colour || self.capture.is_some();
+            assert!(is_known, "no snapshot waits for an entry of the other colour");
         });
         assert_eq!(bytes, self.record_bytes, "the heap holds exactly the table's records");
         assert_eq!(expiring, self.expiring, "(2) what expires is counted");

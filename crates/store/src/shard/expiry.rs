@@ -11,7 +11,7 @@
 //! fields go and the slot gets its next moment, or loses the flag. So nothing but the values
 //! themselves knows which elements expire.
 
-use structures::table::{Due, Entry, HAS_TTL, Slot};
+use structures::table::{COLOUR_A, Due, Entry, HAS_TTL, Slot};
 
 use super::{DbShard, Fate, Keys, Remains, moment};
 use crate::keyspace::Key;
@@ -99,12 +99,13 @@ impl DbShard {
         let mut kept: Vec<Vec<u8>> = Vec::new();
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
         let (expiring, watched) = (&mut self.expiring, &mut self.watched);
+        let (capture, colour) = (self.capture.as_deref(), self.colour);
         let mut done = self.table.expire_due(
             moment(now_ms),
             cursor,
             budget,
             &Keys(&self.hash_key),
-            |entry, _, _| {
+            |entry, flags, _| {
                 // SAFETY: (1), and the table lets go of the entry without looking at it again.
                 unsafe {
                     let record = Record::from_raw(entry);
@@ -113,6 +114,11 @@ impl DbShard {
                         kept.push(record.key().to_vec());
                         // Its next moment is noted below.
                         return Due::Stays(entry, Some(u64::MAX));
+                    }
+                    if let Some(capture) = capture
+                        && flags & COLOUR_A != colour
+                    {
+                        capture.take(record);
                     }
                     expiring.leave(expiries);
                     let (bytes, owns) = (record.size(), record.owns());

@@ -291,6 +291,11 @@ impl Table {
         old.entry()
     }
 
+    /// The slot's flags as they are now.
+    pub fn flags(&self, slot: &Slot) -> u8 {
+        self.at(slot).1.flags()
+    }
+
     /// Gives the slot these flags and no others.
     pub fn set_flags(&mut self, slot: &mut Slot, flags: u8, entries: &impl Entries) {
         let (_, old) = self.at(slot);
