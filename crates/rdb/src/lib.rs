@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`version`] | the versions of the format and the forms of values each has |
 //! | [`payload`] | DUMP and RESTORE: a value with its footer |
-//! | [`file`] | a whole data set |
+//! | [`feed`], [`save`] | a whole data set, written while writers go on |
+//! | [`load`], [`check`] | a whole data set, read |
+//! | [`file`] | a whole data set made in memory |
 //! | [`read`], [`write`] | lengths, strings, doubles |
 //! | [`decode`], [`encode`] | values from bytes, and back |
 //! | `pack` | listpacks from outside |
@@ -18,14 +20,19 @@
 //! (2) What is written is read back as the same value, and by every server of its version.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod feed;
 pub mod file;
 pub mod fuzz;
+pub mod load;
+mod opcode;
 mod pack;
 pub mod payload;
 pub mod read;
+pub mod save;
 pub mod version;
 pub mod write;
 mod ziplist;

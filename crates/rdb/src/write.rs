@@ -18,11 +18,65 @@ pub struct Writer {
     compresses: bool,
     /// The compressed form of a string, until its length has gone out before it.
     packed: Vec<u8>,
+    /// Strings to be compressed by somebody else, if that is wanted.
+    later: Option<Vec<Later>>,
+}
+
+/// A long string that was written as it is: where its length stands, its text, and what follows.
+#[derive(Clone, Copy, Debug)]
+struct Later {
+    start: usize,
+    text: usize,
+    end: usize,
+}
+
+/// What was written, with strings in it that are still to be compressed.
+#[derive(Debug, Default)]
+pub struct Uncompressed {
+    out: Vec<u8>,
+    later: Vec<Later>,
+}
+
+impl Uncompressed {
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Appends what a compressing [`Writer`] would have written.
+    pub fn compress(&self, writer: &mut Writer) {
+        let mut at = 0;
+        for later in &self.later {
+            writer.raw(&self.out[at..later.start]);
+            writer.string(&self.out[later.text..later.end]);
+            at = later.end;
+        }
+        writer.raw(&self.out[at..]);
+    }
 }
 
 impl Writer {
     pub fn new(compresses: bool) -> Writer {
-        Writer { out: Vec::new(), compresses, packed: Vec::new() }
+        Writer { out: Vec::new(), compresses, packed: Vec::new(), later: None }
+    }
+
+    /// One that leaves the compressing to others: it costs more than all the rest.
+    pub fn deferring(compresses: bool) -> Writer {
+        Writer { later: compresses.then(Vec::new), ..Writer::new(false) }
+    }
+
+    /// Hands over what was written and goes on with nothing.
+    pub fn take_uncompressed(&mut self) -> Uncompressed {
+        let out = std::mem::take(&mut self.out);
+        Uncompressed { out, later: self.later.as_mut().map(std::mem::take).unwrap_or_default() }
+    }
+
+    /// Empties it, and keeps its memory.
+    pub fn clear(&mut self) {
+        self.out.clear();
     }
 
     /// What was written so far.
@@ -68,7 +122,14 @@ impl Writer {
         if self.compresses && text.len() > UNCOMPRESSED_BYTES_MAX && self.compressed(text) {
             return;
         }
+        let start = self.out.len();
         self.length(text.len() as u64);
+        if let Some(later) = &mut self.later
+            && text.len() > UNCOMPRESSED_BYTES_MAX
+        {
+            let text_at = self.out.len();
+            later.push(Later { start, text: text_at, end: text_at + text.len() });
+        }
         self.raw(text);
     }
 
