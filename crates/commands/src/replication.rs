@@ -14,8 +14,6 @@ use command::declare::Group;
 use engine::{CmdResult, Command, Cx, Db};
 use rdb::file::FileWriter;
 
-use crate::generic::dump::style;
-
 pub const COMMANDS: &[Command] = &[SYNC];
 
 const SYNC: Command = Command {
@@ -47,7 +45,7 @@ fn sync(cx: &mut Cx<'_>) -> CmdResult {
 
 /// All databases as an RDB file.
 fn data_set(cx: &mut Cx<'_>) -> Vec<u8> {
-    let mut file = FileWriter::new(style(cx));
+    let mut file = FileWriter::new(cx.engine.rdb_style());
     file.aux(b"redis-ver", engine::engine::REDIS_VERSION.as_bytes());
     file.aux(b"redis-bits", usize::BITS.to_string().as_bytes());
     file.aux(b"ctime", (cx.now_ms() / 1000).to_string().as_bytes());

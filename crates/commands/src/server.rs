@@ -4,7 +4,7 @@
 //!   config    CONFIG GET SET RESETSTAT REWRITE       info      INFO
 //!   memory    MEMORY USAGE STATS DOCTOR …            debug     DEBUG …
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
-//!   status    TIME ROLE LASTSAVE                     lolwut    LOLWUT
+//!   status    TIME ROLE                              lolwut    LOLWUT
 //!   slowlog   SLOWLOG COMMANDLOG                     latency   LATENCY
 //!   monitor   MONITOR
 //! ```
@@ -20,6 +20,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod monitor;
+mod save;
 mod shutdown;
 mod slowlog;
 mod status;
@@ -27,6 +28,7 @@ mod status;
 use engine::{CmdError, CmdResult, Command, Cx};
 
 pub const COMMANDS: &[Command] = &[
+    save::BGSAVE,
     slowlog::COMMANDLOG,
     config::CONFIG,
     flush::DBSIZE,
@@ -34,12 +36,13 @@ pub const COMMANDS: &[Command] = &[
     flush::FLUSHALL,
     flush::FLUSHDB,
     info::INFO,
-    status::LASTSAVE,
+    save::LASTSAVE,
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
     monitor::MONITOR,
     status::ROLE,
+    save::SAVE,
     shutdown::SHUTDOWN,
     slowlog::SLOWLOG,
     flush::SWAPDB,

@@ -47,6 +47,8 @@ pub enum Reason {
     Fine = 1,
     Monitor = 2,
     Pause = 4,
+    /// Commands are refused: the data set is being loaded, or could not be saved.
+    Refusing = 8,
 }
 
 /// Thresholds, and reasons to look at each command.

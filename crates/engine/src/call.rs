@@ -93,7 +93,8 @@ impl Runner {
             && !client.is_restricted()
             && entry.arity_allows(args.len())
             && !engine.needs_password(client)
-            && !out_of_memory;
+            && !out_of_memory
+            && !engine.settings.attention.has(Reason::Refusing);
         if !plain {
             // Refused or not, it is the last that the client called.
             client.last_command = Some(id);

@@ -8,8 +8,9 @@ use store::{Key, NewValue, OwnedValue, World};
 use crate::blocked::Wait;
 use crate::client::Client;
 use crate::db::Db;
-use crate::engine::Engine;
+use crate::engine::{Engine, Shutdown};
 use crate::error::{CmdError, CmdResult};
+use crate::persistence::{Merge, Outcome};
 
 /// What runs a command. It reads all of argv, looks up, changes, replies, in this order: nothing
 /// changes before and nothing fails after.
@@ -157,6 +158,36 @@ impl<'a> Cx<'a> {
     pub fn follow(&mut self) {
         let reader = self.engine.journal.reader(None).expect("a journal always has its end");
         self.client.follows = Some(Box::new(reader));
+    }
+
+    /// BGSAVE's cut. The gate is closed.
+    pub fn begin_save(&mut self) -> CmdResult {
+        let now_ms = self.now_ms();
+        self.engine.begin_save(&mut self.db.access, now_ms)
+    }
+
+    /// SAVE. The gate is closed.
+    pub fn save_now(&mut self) -> Outcome {
+        let now_ms = self.now_ms();
+        let outcome = self.engine.save_now(&mut self.db.access, now_ms);
+        if matches!(outcome, Outcome::Saved(_)) {
+            // What this command has changed so far is counted when it ends.
+            self.engine.persistence.note_saved(self.db.effects.dirty);
+        }
+        outcome
+    }
+
+    /// What has to be saved before the server ends. The gate is closed.
+    pub fn save_finally(&mut self, how: Shutdown) -> bool {
+        let now_ms = self.now_ms();
+        self.engine.save_finally(&mut self.db.access, how, now_ms)
+    }
+
+    /// Loads the snapshot file into what is here. The gate is closed. `Ok(false)`: there is none.
+    pub fn load_snapshot(&mut self, merge: Merge) -> Result<bool, String> {
+        let Some(loading) = self.engine.open_load(merge)? else { return Ok(false) };
+        let loaded = self.engine.load_now(&mut self.db.access, loading);
+        loaded.map(|()| true).map_err(|failure| failure.to_string())
     }
 
     /// Bytes of the stream of changes so far.

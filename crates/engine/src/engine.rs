@@ -11,6 +11,7 @@
 //!     mail       news for clients of others      monitors tracking pause   what CLIENT wants
 //!     latency    what took long, and when        command_logs  slow and large commands
 //!     acl        users, and what they were refused
+//!     persistence  saving and loading
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -37,6 +38,7 @@ use crate::mail::Mailboxes;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::permission::{Acl, declared_users};
+use crate::persistence::{Persistence, SaveJob};
 use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
 use crate::settings::Settings;
@@ -46,6 +48,9 @@ use crate::tracking::Tracking;
 /// The level of Redis that is implemented: HELLO, INFO and LOLWUT say it.
 pub const REDIS_VERSION: &str = "8.0.6";
 pub const OCHRE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A file that is open for reading, and its length.
+pub type SnapshotFile = (Box<dyn std::io::Read + Send>, u64);
 
 /// What the engine cannot do itself, because it is I/O or belongs to the process.
 pub trait Host: Send + Sync {
@@ -97,6 +102,12 @@ pub trait Host: Send + Sync {
     /// many milliseconds: `restart MS` (saving the configuration), `crash-and-recover MS`. Returns
     /// only if that failed.
     fn crash(&self, how: &str);
+    /// Writes a snapshot with a thread of its own, then tells
+    /// [`Engine::end_save`](Engine::end_save).
+    fn write_snapshot(&self, job: Arc<SaveJob>);
+    /// Opens the snapshot file of this name in the working directory, and says how long it is. None
+    /// if there is none.
+    fn open_snapshot(&self, name: &str) -> Result<Option<SnapshotFile>, String>;
 }
 
 /// SHUTDOWN's options.
@@ -120,6 +131,7 @@ pub struct Engine {
     pub tracking: Tracking,
     pub pause: Pause,
     pub acl: Acl,
+    pub persistence: Persistence,
     pub clients: PerWorker<Clients>,
     pub client_memory: ClientMemory,
     pub stats: Box<[CachePadded<WorkerStats>]>,
@@ -220,6 +232,7 @@ impl Engine {
             tracking: Tracking::default(),
             pause: Pause::default(),
             acl: Acl::new(users),
+            persistence: Persistence::default(),
             clients: PerWorker::new(workers, |_| Clients::default()),
             client_memory: ClientMemory::new(workers),
             errors: ErrorStats::default(),
@@ -311,11 +324,6 @@ impl Engine {
     pub fn change_replication_id(&self) {
         let mut random = self.random.lock().expect("nobody panics drawing a number");
         *self.replication_id.lock().expect("nobody panics naming a history") = random.hex(40);
-    }
-
-    /// Unix time of the last save, or of the start.
-    pub fn last_save_s(&self) -> i64 {
-        self.started_ms / 1000
     }
 
     /// To be called ten times a second, by one worker.

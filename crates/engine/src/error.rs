@@ -162,6 +162,10 @@ fixed! {
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     NOT_IN_MULTI = "ERR Command not allowed inside a transaction";
     LOADING = "LOADING Redis is loading the dataset in memory";
+    BACKGROUND_SAVE_RUNS = "ERR Background save already in progress";
+    SNAPSHOT_RUNS = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    NO_BACKGROUND_SAVE = "ERR Background saving is currently not in progress or scheduled";
+    MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
     OOM = "OOM command not allowed when used memory > 'maxmemory'.";
     INVALID_FIRST_DB = "ERR invalid first DB index";
     INVALID_SECOND_DB = "ERR invalid second DB index";

@@ -35,6 +35,7 @@ pub mod notify;
 pub mod output;
 pub mod pause;
 pub mod permission;
+pub mod persistence;
 pub mod pubsub;
 pub mod refuse;
 pub mod sampler;

@@ -29,6 +29,8 @@ pub struct Multi {
     pub(crate) aborted: bool,
     /// A command that is refused when memory is short is among them.
     pub(crate) takes_memory: bool,
+    /// One of them writes.
+    pub(crate) writes: bool,
 }
 
 impl Multi {
@@ -100,6 +102,7 @@ pub(crate) fn queue(client: &mut Client, entry: &Entry<Handler>, args: Args<'_>)
         multi.args_bytes += args.allocated_bytes();
         multi.commands.push((entry.id, args));
         multi.takes_memory |= entry.has(Flag::DenyOom);
+        multi.writes |= entry.has(Flag::Write);
     }
 }
 

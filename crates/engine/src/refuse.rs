@@ -37,7 +37,9 @@ const REASONS: &[(&str, Reason)] = &[
     ("inside a transaction", no_multi),
     ("permission", permission),
     ("out of memory", out_of_memory),
+    ("could not save", could_not_save),
     ("only listens", only_listens),
+    ("loading", loading),
 ];
 
 pub(crate) fn refuse(request: &mut Request<'_>) -> Option<CmdError> {
@@ -100,6 +102,21 @@ fn out_of_memory(r: &mut Request<'_>) -> Option<CmdError> {
         r.entry.has(Flag::DenyOom) || multi.is_some_and(|multi| multi.takes_memory)
     };
     (r.out_of_memory && takes_memory()).then_some(CmdError::OOM)
+}
+
+/// EXEC writes if one of its commands does.
+fn could_not_save(r: &mut Request<'_>) -> Option<CmdError> {
+    let name = &*r.entry.full_name;
+    let writes = || match (&r.client.multi, name) {
+        (Some(multi), "exec") => multi.writes,
+        _ => r.entry.has(Flag::Write) || name == "ping",
+    };
+    (writes() && r.engine.refuses_writes()).then_some(CmdError::MISCONF)
+}
+
+fn loading(r: &mut Request<'_>) -> Option<CmdError> {
+    let refused = r.engine.persistence.is_loading() && !r.entry.has(Flag::Loading);
+    refused.then_some(CmdError::LOADING)
 }
 
 fn no_multi(r: &mut Request<'_>) -> Option<CmdError> {

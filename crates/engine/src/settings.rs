@@ -48,6 +48,7 @@ pub struct Settings {
     pub rdb_compression: AtomicBool,
     /// 0: the lowest that can hold a value.
     pub rdb_version: AtomicU32,
+    pub stops_writes_on_save_error: AtomicBool,
     /// Payloads of unknown versions are tried.
     pub rdb_any_version: AtomicBool,
     limits: LimitOptions,
@@ -222,6 +223,8 @@ impl Settings {
         self.latency_tracking.store(config.flag(id::LATENCY_TRACKING), Relaxed);
         self.rdb_compression.store(config.flag(id::RDBCOMPRESSION), Relaxed);
         self.rdb_version.store(config.int(id::RDB_VERSION) as u32, Relaxed);
+        let stops_writes = config.flag(id::STOP_WRITES_ON_BGSAVE_ERROR);
+        self.stops_writes_on_save_error.store(stops_writes, Relaxed);
         let any_version = config.choice(id::RDB_VERSION_CHECK) == "relaxed";
         self.rdb_any_version.store(any_version, Relaxed);
         self.limits.load(config);

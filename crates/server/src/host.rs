@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use config::{Config, LiveLines, OptId, Scope, id};
 use engine::Engine;
-use engine::engine::{Host, Shutdown};
+use engine::engine::{Host, Shutdown, SnapshotFile};
+use engine::persistence::SaveJob;
 
 use crate::alloc;
 use crate::inbox::Inbox;
@@ -16,6 +17,7 @@ use crate::process::facts::Identity;
 use crate::process::{
     allocator, apply, crash, dir, facts, log, memory_limit, reason, replace, rewrite,
 };
+use crate::snapshot;
 
 pub(crate) struct ServerHost {
     pub(crate) inboxes: Arc<[Inbox]>,
@@ -127,6 +129,15 @@ impl Host for ServerHost {
         for inbox in self.inboxes.iter() {
             inbox.ring();
         }
+    }
+
+    fn write_snapshot(&self, job: Arc<SaveJob>) {
+        let engine = *self.engine.get().expect("snapshots are made after the start");
+        snapshot::write(engine, job);
+    }
+
+    fn open_snapshot(&self, name: &str) -> Result<Option<SnapshotFile>, String> {
+        snapshot::open(name)
     }
 
     fn crash(&self, how: &str) {

@@ -10,12 +10,14 @@
 
 mod admin;
 mod alloc;
+mod check_rdb;
 mod conn;
 mod driver;
 mod host;
 mod inbox;
 mod listen;
 mod process;
+mod snapshot;
 mod tls;
 mod worker;
 
@@ -38,7 +40,8 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() -> ExitCode {
     title::remember();
-    if let Some(code) = questions::answer(title::arguments()) {
+    let answered = check_rdb::answer(title::arguments());
+    if let Some(code) = answered.or_else(|| questions::answer(title::arguments())) {
         return code;
     }
     let arguments = title::arguments().iter().skip(1).cloned();
@@ -134,8 +137,10 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
     engine.start_acl()?;
+    process.announce(&engine.config());
+    snapshot::begin_load(engine)?;
     admin::start(admin_sockets, engine, inboxes.clone());
-    process.ready(&engine.config(), &listeners.kinds());
+    let ready = process.ready(listeners.kinds());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats
@@ -151,10 +156,13 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
         })
         .collect();
     let mut outcome = Worker::new(0, engine, inboxes, Some(listeners.clone()))
-        .and_then(|mut worker| worker.run(first_seat));
+        .and_then(|worker| worker.when_loaded(ready).run(first_seat));
     for thread in threads {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));
     }
-    outcome.map_err(|error| format!("Fatal error in an event loop: {error}"))?;
+    outcome.map_err(|error| match engine.persistence.is_loading() {
+        true => error.to_string(),
+        false => format!("Fatal error in an event loop: {error}"),
+    })?;
     Ok(listeners)
 }

@@ -21,13 +21,14 @@
 //! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
 //! [`waits`] (clients that wait for a key), [`held`] (commands that a pause holds), [`mail`] (news
 //! that others have for our clients), [`limits`] (what a client
-//! may cost).
+//! may cost), [`persist`] (its part of saving and loading).
 
 mod ahead;
 mod feed;
 mod held;
 mod limits;
 mod mail;
+mod persist;
 mod serve;
 mod waits;
 
@@ -44,7 +45,7 @@ use engine::eviction::Room;
 use engine::expire_cycle::ExpireWalk;
 use engine::info::Wanted;
 use engine::{CmdError, Engine};
-use store::{Inside, Seat};
+use store::{Inside, Seat, Sweep};
 
 use self::ahead::Ahead;
 
@@ -98,6 +99,10 @@ pub(crate) struct Worker {
     idle_cursor: usize,
     /// The worker that gets the next connection.
     next_owner: usize,
+    /// How long its turns may wait because of a snapshot.
+    sweep: Sweep,
+    /// What to do when the data set has been loaded. Worker 0 has it.
+    when_loaded: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Worker {
@@ -136,6 +141,8 @@ impl Worker {
             next_cron_us: 0,
             idle_cursor: 0,
             next_owner: 0,
+            sweep: Sweep::Finished,
+            when_loaded: None,
         })
     }
 
@@ -167,6 +174,12 @@ impl Worker {
             self.feed(&mut inside);
             self.cron(&mut inside);
             self.make_room();
+            if engine.persistence.has_sweep() {
+                self.sweep(began, events.is_empty());
+            }
+            if self.when_loaded.is_some() {
+                self.load()?;
+            }
             drop(inside);
             engine.journal.wake_readers();
             engine.wake_mailboxes();
@@ -183,6 +196,9 @@ impl Worker {
     fn wait_time(&self) -> Duration {
         if !self.queue.is_empty() || self.expire_unfinished || self.feed_unfinished || self.evicts {
             return Duration::ZERO;
+        }
+        if let Some(wait) = self.persistence_wait() {
+            return wait;
         }
         let now_us = base::clock::monotonic_us();
         let until_cron = Duration::from_micros(self.next_cron_us.saturating_sub(now_us));
@@ -266,7 +282,7 @@ impl Worker {
             }
         }
         if self.index == 0 {
-            signals::obey(self.engine);
+            signals::obey(self.engine, inside);
         }
         self.queue.extend(self.parked.drain(..));
         self.deliver_mail(inside);
@@ -381,6 +397,7 @@ impl Worker {
             if self.index == 0 {
                 engine.tick(self.runner.now_ms);
                 self.renew_certificates();
+                self.save_if_due(inside);
             }
             let ticks = store::ticks::now().wrapping_sub(began);
             engine.stats[self.index].cron_ticks.add(ticks);

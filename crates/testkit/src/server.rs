@@ -9,14 +9,17 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::io::Cursor;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use config::Config;
 use engine::batch::Runner;
 use engine::blocked::Served;
-use engine::engine::{Host, Shutdown};
+use engine::engine::{Host, Shutdown, SnapshotFile};
 use engine::mail::News;
+use engine::persistence::{Outcome, SaveJob};
 use engine::{Client, Engine};
+use rdb::save::SaveError;
 use resp::Value;
 use store::Seat;
 
@@ -25,7 +28,9 @@ use store::Seat;
 pub struct TestHost {
     pub log: Mutex<Vec<String>>,
     pub shutdown: Mutex<Option<Shutdown>>,
-    pub files: Mutex<HashMap<String, Vec<u8>>>,
+    pub files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    /// Hears when a snapshot has been written.
+    engine: OnceLock<Weak<Engine>>,
     /// Says how much memory is used; by default a megabyte, whatever happens.
     pub memory: Mutex<Option<Box<dyn Fn() -> usize + Send>>>,
     /// An option whose effect cannot be had.
@@ -87,6 +92,34 @@ impl Host for TestHost {
     fn crash(&self, how: &str) {
         panic!("DEBUG {how}");
     }
+
+    fn write_snapshot(&self, job: Arc<SaveJob>) {
+        let engine = self.engine.get().and_then(Weak::upgrade).expect("the engine runs");
+        let files = Arc::clone(&self.files);
+        std::thread::spawn(move || {
+            let mut file = Cursor::new(Vec::new());
+            let saved = rdb::save::save(&mut file, &job.head, &job.feed, |_, _| Ok(()));
+            let outcome = match saved {
+                Ok(written) => {
+                    let mut files = files.lock().expect("tests do not panic while writing");
+                    files.insert(job.file_name.clone(), file.into_inner());
+                    Outcome::Saved(written)
+                }
+                Err(SaveError::Cancelled) => Outcome::Cancelled,
+                Err(SaveError::Io(error)) => Outcome::Failed(error.to_string()),
+            };
+            engine.end_save(&job, outcome);
+        });
+    }
+
+    fn open_snapshot(&self, name: &str) -> Result<Option<SnapshotFile>, String> {
+        let files = self.files.lock().expect("tests do not panic while reading");
+        let file = files.get(name).cloned();
+        Ok(file.map(|file| (file.len() as u64, Cursor::new(file))).map(|(len, file)| {
+            let file: Box<dyn std::io::Read + Send> = Box::new(file);
+            (file, len)
+        }))
+    }
 }
 
 pub struct TestServer {
@@ -118,14 +151,9 @@ impl TestServer {
         let now_ms = base::clock::unix_ms();
         let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
         let runners = (0..workers).map(|i| Runner::new(&engine, i)).collect();
-        TestServer {
-            engine: Arc::new(engine),
-            host,
-            seats,
-            runners,
-            served: Vec::new(),
-            news: Vec::new(),
-        }
+        let engine = Arc::new(engine);
+        assert!(host.engine.set(Arc::downgrade(&engine)).is_ok(), "it is told once");
+        TestServer { engine, host, seats, runners, served: Vec::new(), news: Vec::new() }
     }
 
     /// Made for being fed a stream of effects, in which nothing expires by the clock.

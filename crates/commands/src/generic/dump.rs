@@ -9,7 +9,7 @@ use command::declare::{
 };
 use engine::db::{Class, Detached};
 use engine::{CmdError, CmdResult, Command, Cx};
-use rdb::{Refused, Style, Trust, Version};
+use rdb::{Refused, Trust};
 use store::eviction_clock::UsageClock;
 
 pub const DUMP: Command = Command {
@@ -30,18 +30,8 @@ pub const DUMP: Command = Command {
     ..Command::base(dump)
 };
 
-/// How the configuration wants values written.
-pub(crate) fn style(cx: &Cx<'_>) -> Style {
-    let settings = &cx.engine.settings;
-    let version = settings.rdb_version.load(Relaxed) as u16;
-    Style {
-        version: (version != 0).then_some(Version(version)),
-        compresses: settings.rdb_compression.load(Relaxed),
-    }
-}
-
 fn dump(cx: &mut Cx<'_>) -> CmdResult {
-    let style = style(cx);
+    let style = cx.engine.rdb_style();
     match cx.db.read(cx.key(1)) {
         Some(record) => cx.reply.bulk(&rdb::dump(record.value(), style)),
         None => cx.reply.null(),

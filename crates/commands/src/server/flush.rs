@@ -33,9 +33,15 @@ pub(super) const FLUSHALL: Command = Command {
 
 fn flushall(cx: &mut Cx<'_>) -> CmdResult {
     let lazy = is_lazy(cx)?;
+    // What it would save is what goes.
+    cx.engine.kill_save();
     let databases = cx.db.databases();
     let removed = (0..databases).map(|i| cx.db.within(i, |db| db.flush(lazy))).sum();
     flushed(cx, removed);
+    if cx.engine.has_save_points() && !cx.engine.persistence.is_loading() {
+        // A file that has what is gone would bring it back.
+        cx.save_now();
+    }
     Ok(())
 }
 

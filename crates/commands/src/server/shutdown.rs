@@ -74,6 +74,9 @@ fn shutdown(cx: &mut Cx<'_>) -> CmdResult {
         Asked::Abort => Err(CmdError::NO_SHUTDOWN),
         Asked::End(how) => {
             cx.engine.host.log('*', "User requested shutdown...");
+            if !cx.save_finally(how) {
+                return Err(CmdError::SHUTDOWN_FAILED);
+            }
             // What this client sent behind it shall not run.
             cx.client.closing = Closing::Now;
             cx.engine.host.shut_down(how);

@@ -1,4 +1,4 @@
-//! Small facts: TIME, ROLE and LASTSAVE.
+//! Small facts: TIME and ROLE.
 
 use command::declare::{Category, Flag::*, Group, Lock};
 use engine::{CmdResult, Command, Cx};
@@ -51,28 +51,6 @@ fn role(cx: &mut Cx<'_>) -> CmdResult {
     Ok(())
 }
 
-pub(super) const LASTSAVE: Command = Command {
-    name: "LASTSAVE",
-    group: Group::Server,
-    since: "1.0.0",
-    summary: "Tells the unix time of the last save; before the first, of the start.",
-    complexity: "O(1)",
-    flags: &[Loading, Stale, Fast],
-    categories: &[Category::Admin, Category::Dangerous],
-    lock: Some(Lock::Local),
-    tips: &["nondeterministic_output"],
-    examples: &[
-        ("LASTSAVE", "(integer) 1*"),
-        ("LASTSAVE now", "(error) ERR wrong number of arguments for 'lastsave' command"),
-    ],
-    ..Command::base(lastsave)
-};
-
-fn lastsave(cx: &mut Cx<'_>) -> CmdResult {
-    cx.reply.integer(cx.engine.last_save_s());
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use resp::Value;
@@ -90,13 +68,5 @@ mod tests {
         };
         assert!((before_s..before_s + 60).contains(&number(0)));
         assert!((0..1_000_000).contains(&number(1)));
-    }
-
-    #[test]
-    fn before_the_first_save_lastsave_is_the_start() {
-        let mut server = TestServer::new(1);
-        let mut ann = server.connect();
-        let started_s = server.engine.started_ms / 1000;
-        assert_eq!(server.reply(&mut ann, "LASTSAVE"), Value::Integer(started_s));
     }
 }

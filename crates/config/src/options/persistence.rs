@@ -5,8 +5,8 @@ use crate::option::Kind;
 use crate::option::Opt;
 use crate::option::declare::*;
 
-/// What is missing: nothing is written to files, nor read from them.
-const FILES: &str = "snapshot and append only file";
+/// What is missing: the log is not written to files, nor read from them.
+const FILES: &str = "append only file";
 const NO_CHILD: &str = "Ochre never forks";
 const BACKUP: &str = "BACKUP";
 
@@ -18,15 +18,15 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Save a snapshot after so many seconds if there were so many changes; several pairs, on \
          one line or on several. \"\" turns it off.",
     )
-    .later(FILES),
+    .now(),
     text("dbfilename", "dump.rdb", "Name of the snapshot in 'dir'.")
         .protected()
         .checked(check::dbfilename)
-        .later(FILES),
+        .now(),
     yes_no("rdbcompression", "yes", "Compress strings in snapshots.").now(),
     yes_no("rdbchecksum", "yes", "End snapshots with a checksum and test it when loading.")
         .at_start()
-        .later(FILES),
+        .now(),
     choice(
         "rdb-version-check",
         &["strict", "relaxed"],
@@ -51,18 +51,21 @@ pub(super) const OPTIONS: &[Opt] = &[
     )
     .never("every byte is always checked"),
     yes_no("stop-writes-on-bgsave-error", "yes", "Refuse writes after a snapshot has failed.")
-        .later(FILES),
+        .now(),
     yes_no(
         "rdb-del-sync-files",
         "no",
         "With persistence off, delete snapshots that were made for replication only.",
     )
     .later("replication"),
-    yes_no("rdb-save-incremental-fsync", "yes", "Flush a snapshot to the disk piece by piece."),
+    yes_no("rdb-save-incremental-fsync", "yes", "Flush a snapshot to the disk piece by piece.")
+        .never("it always is"),
     int("rdb-key-save-delay", INT_MIN, INT_MAX, "0", "For tests: microseconds to wait per key.")
-        .hidden(),
+        .hidden()
+        .now(),
     int("key-load-delay", INT_MIN, INT_MAX, "0", "For tests: microseconds to wait per key.")
-        .hidden(),
+        .hidden()
+        .now(),
     int(
         "loading-process-events-interval-bytes",
         1024,

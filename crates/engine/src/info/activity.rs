@@ -1,5 +1,7 @@
 //! INFO persistence, stats, replication and cluster.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use config::id;
 use store::ticks::to_us;
 
@@ -10,28 +12,49 @@ use crate::sampler::Rate;
 use crate::stats::WorkerStats;
 
 pub(super) const PERSISTENCE: &[Field] = &[
-    fixed("loading", "Whether a data set is being loaded.", "0"),
+    number("loading", "Whether a data set is being loaded.", |s| {
+        u64::from(s.engine.persistence.is_loading())
+    }),
     fixed("async_loading", "Whether one is loaded while the old one is served.", "0"),
     fixed("current_cow_peak", "Most bytes copied for the save under way.", "0"),
     fixed("current_cow_size", "Bytes copied for the save under way.", "0"),
     fixed("current_cow_size_age", "Age of that figure in seconds.", "0"),
-    fixed("current_fork_perc", "Percent done of the save under way.", "0.00"),
-    fixed("current_save_keys_processed", "Keys done of the save under way.", "0"),
-    fixed("current_save_keys_total", "Keys of the save under way.", "0"),
-    number("rdb_changes_since_last_save", "Changes since the last save.", |s| {
-        s.total(|w| w.dirty.get())
+    ratio("current_fork_perc", "Percent done of the save under way.", |s| {
+        let seen = s.engine.saves_seen();
+        100.0 * seen.keys_done as f64 / seen.keys_total.max(1) as f64
     }),
-    fixed("rdb_bgsave_in_progress", "Whether a background save is under way.", "0"),
+    number("current_save_keys_processed", "Keys done of the save under way.", |s| {
+        s.engine.saves_seen().keys_done
+    }),
+    number("current_save_keys_total", "Keys of the save under way.", |s| {
+        s.engine.saves_seen().keys_total
+    }),
+    number("rdb_changes_since_last_save", "Changes since the last save.", |s| {
+        s.engine.changes_since_save()
+    }),
+    number("rdb_bgsave_in_progress", "Whether a background save is under way.", |s| {
+        u64::from(s.engine.saves_seen().is_saving)
+    }),
     number("rdb_last_save_time", "Unix time of the last save, or of the start.", |s| {
         s.engine.last_save_s() as u64
     }),
-    fixed("rdb_last_bgsave_status", "How the last background save ended.", "ok"),
-    fixed("rdb_last_bgsave_time_sec", "Seconds the last one took; -1: none yet.", "-1"),
-    fixed("rdb_current_bgsave_time_sec", "Seconds the present one takes; -1: none.", "-1"),
-    fixed("rdb_saves", "Saves since the start.", "0"),
+    text_of("rdb_last_bgsave_status", "How the last background save ended.", |s| {
+        if s.engine.saves_seen().has_failed { "err" } else { "ok" }.to_owned()
+    }),
+    text_of("rdb_last_bgsave_time_sec", "Seconds the last one took; -1: none yet.", |s| {
+        s.engine.saves_seen().last_duration_s.to_string()
+    }),
+    text_of("rdb_current_bgsave_time_sec", "Seconds the present one takes; -1: none.", |s| {
+        s.engine.saves_seen().duration_s.to_string()
+    }),
+    number("rdb_saves", "Saves since the start.", |s| s.engine.saves_seen().saves),
     fixed("rdb_last_cow_size", "Bytes copied for the last save.", "0"),
-    fixed("rdb_last_load_keys_expired", "Keys left out at the last load: expired.", "0"),
-    fixed("rdb_last_load_keys_loaded", "Keys read at the last load.", "0"),
+    number("rdb_last_load_keys_expired", "Keys left out at the last load: expired.", |s| {
+        s.engine.persistence.expired_keys()
+    }),
+    number("rdb_last_load_keys_loaded", "Keys read at the last load.", |s| {
+        s.engine.persistence.loaded_keys()
+    }),
     fixed("aof_enabled", "Whether the append only file is written.", "0"),
     fixed("aof_rewrite_in_progress", "Whether a rewrite is under way.", "0"),
     fixed("aof_rewrite_scheduled", "Whether a rewrite waits for a save to end.", "0"),
@@ -45,6 +68,29 @@ pub(super) const PERSISTENCE: &[Field] = &[
     fixed("module_fork_in_progress", "Whether a module forked.", "0"),
     fixed("module_fork_last_cow_size", "Bytes copied for a module's fork.", "0"),
 ];
+
+/// How far a load has got, while there is one.
+pub(super) fn loading(seen: &Seen<'_>, out: &mut String) {
+    let persistence = &seen.engine.persistence;
+    if !persistence.is_loading() {
+        return;
+    }
+    let total = persistence.load_total_bytes.load(Relaxed);
+    let loaded = persistence.load_bytes.load(Relaxed);
+    let started_s = persistence.load_started_s.load(Relaxed);
+    let elapsed_s = (base::clock::unix_ms() / 1000 - started_s).max(0) as u64;
+    let eta_s = match loaded {
+        0 => 1,
+        _ => elapsed_s * total.saturating_sub(loaded) / loaded,
+    };
+    let percent = 100.0 * loaded as f64 / total.max(1) as f64;
+    out.push_str(&format!(
+        "loading_start_time:{started_s}\r\nloading_total_bytes:{total}\r\n\
+         loading_rdb_used_mem:{}\r\nloading_loaded_bytes:{loaded}\r\n\
+         loading_loaded_perc:{percent:.2}\r\nloading_eta_seconds:{eta_s}\r\n",
+        persistence.load_used_memory.load(Relaxed),
+    ));
+}
 
 /// Kilobytes in a second.
 fn kbps(seen: &Seen<'_>, rate: Rate) -> f64 {

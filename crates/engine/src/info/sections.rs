@@ -2,7 +2,7 @@
 
 use config::id;
 
-use super::activity::{CLUSTER, DEBUG, PERSISTENCE, REPLICATION, STATS};
+use super::activity::{CLUSTER, DEBUG, PERSISTENCE, REPLICATION, STATS, loading};
 use super::key_sizes;
 use super::memory::MEMORY;
 use super::process::{CLIENTS, CPU, SERVER};
@@ -14,7 +14,7 @@ pub const SECTIONS: &[Section] = &[
     of_fields("server", "Server", SERVER),
     of_fields("clients", "Clients", CLIENTS),
     of_fields("memory", "Memory", MEMORY),
-    of_fields("persistence", "Persistence", PERSISTENCE),
+    Section { lines: Some(loading), ..of_fields("persistence", "Persistence", PERSISTENCE) },
     of_lines("threads", "Threads", threads),
     of_fields("stats", "Stats", STATS),
     of_fields("replication", "Replication", REPLICATION),

@@ -103,8 +103,8 @@ impl Process {
         Ok(Process { identity, supervisor, pidfile })
     }
 
-    /// The sockets are open and the workers run.
-    pub(crate) fn ready(&self, config: &Config, listens_to: &[&str]) {
+    /// The sockets are open.
+    pub(crate) fn announce(&self, config: &Config) {
         logo::show(config);
         machine::warn(config);
         if config.flag(id::APPENDONLY) {
@@ -114,10 +114,17 @@ impl Process {
             );
         }
         log::line('*', "Server initialized");
-        for kind in listens_to {
-            log::line('*', &format!("Ready to accept connections {kind}"));
-        }
-        self.supervisor.ready();
+    }
+
+    /// To be called when the data set is there.
+    pub(crate) fn ready(&self, listens_to: Vec<&'static str>) -> Box<dyn FnOnce() + Send> {
+        let supervisor = self.supervisor.clone();
+        Box::new(move || {
+            for kind in listens_to {
+                log::line('*', &format!("Ready to accept connections {kind}"));
+            }
+            supervisor.ready();
+        })
     }
 
     /// The server ends as it was asked to.

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use config::{Config, OptId, id};
 use engine::Engine;
 use engine::engine::Shutdown;
+use store::{Access, Inside};
 
 use super::log;
 
@@ -86,7 +87,7 @@ pub(super) fn handle(signal: libc::c_int, handler: libc::sighandler_t, flags: li
 }
 
 /// Begins the shutdown that a signal asked for. For worker 0, when its inbox rings.
-pub(crate) fn obey(engine: &Engine) {
+pub(crate) fn obey(engine: &Engine, inside: &mut Inside<'_>) {
     let signal = WAITING.swap(0, Ordering::AcqRel);
     if signal == 0 {
         return;
@@ -97,7 +98,11 @@ pub(crate) fn obey(engine: &Engine) {
     };
     let how = how(&engine.config(), option);
     log::line('*', "User requested shutdown...");
-    engine.host.shut_down(how);
+    let _world = inside.close();
+    let mut access = Access::world(&engine.keyspace);
+    if engine.save_finally(&mut access, how, base::clock::unix_ms()) {
+        engine.host.shut_down(how);
+    }
 }
 
 fn how(config: &Config, option: OptId) -> Shutdown {

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use engine::db::Detached;
-use engine::{CmdError, CmdResult, Cx, Db};
-use rdb::{Style, Trust};
-use store::{Expire, Limits, NewValue};
+use engine::persistence::{Merge, Outcome};
+use engine::{CmdError, CmdResult, Cx};
+use store::{Expire, NewValue};
 
 use super::switches::accept;
-use crate::generic::dump::style;
 
 /// Holds the gate closed: nobody runs meanwhile.
 pub(super) fn sleep(cx: &mut Cx<'_>) -> CmdResult {
@@ -43,9 +41,9 @@ pub(super) fn restart(cx: &mut Cx<'_>) -> CmdResult {
     Err(CmdError::text("ERR failed to restart the server. Check server logs."))
 }
 
-/// RELOAD: every value becomes the bytes that a file would hold, and is read from them again. No
-/// file is written, so that there is none to load alone, as NOSAVE asks for.
+/// RELOAD: the data set goes through the snapshot file.
 pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
+    let has = |cx: &Cx<'_>, option| (2..cx.argc()).any(|i| cx.is_word(i, option));
     let is_option =
         |i: usize| ["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|option| cx.is_word(i, option));
     if !(2..cx.argc()).all(is_option) {
@@ -53,40 +51,35 @@ pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
         ));
     }
-    if (2..cx.argc()).any(|i| cx.is_word(i, "NOSAVE")) {
-        return load_aof(cx);
+    if !has(cx, "NOSAVE") {
+        cx.engine.kill_save();
+        if !matches!(cx.save_now(), Outcome::Saved(_)) {
+            return Err(CmdError::text("ERR Failed saving the DB, check the log"));
+        }
     }
-    let (style, limits) = (style(cx), cx.db.limits());
-    for index in 0..cx.db.databases() {
-        cx.db.within(index, |db| reload_db(db, style, &limits))?;
+    if !has(cx, "NOFLUSH") {
+        for index in 0..cx.db.databases() {
+            cx.db.within(index, |db| db.flush(false));
+        }
     }
-    accept(cx)
+    let merge = if has(cx, "MERGE") { Merge::Replace } else { Merge::Refuse };
+    match cx.load_snapshot(merge) {
+        Ok(true) => {
+            cx.engine.note_nothing_changed();
+            cx.engine.host.log('#', "DB reloaded by DEBUG RELOAD");
+            accept(cx)
+        }
+        Ok(false) => Err(CmdError::text("ERR Error trying to load the RDB dump, no such file")),
+        Err(why) => {
+            cx.engine.host.log('#', &format!("Error loading the snapshot: {why}"));
+            Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs"))
+        }
+    }
 }
 
 /// LOADAOF.
 pub(super) fn load_aof(_: &mut Cx<'_>) -> CmdResult {
-    Err(CmdError::text("ERR the data set is not kept on disk, so it cannot be loaded again"))
-}
-
-fn reload_db(db: &mut Db<'_>, style: Style, limits: &Limits) -> CmdResult {
-    let mut entries = Vec::with_capacity(db.len());
-    for shard in 0..db.shard_count() {
-        db.shard(shard).for_each(|record| {
-            let payload = rdb::dump(record.value(), style);
-            entries.push((record.key().to_vec(), payload, record.expire_ms(), record.usage()));
-        });
-    }
-    db.flush(false);
-    let trust = Trust { checks_crc: true, any_version: false };
-    for (key, payload, expire_ms, usage) in entries {
-        if expire_ms.is_some_and(|ms| db.expiry_clock().is_due(ms)) {
-            continue;
-        }
-        let value = rdb::restore(&payload, trust, limits);
-        let value = value.expect("what was written is read back");
-        db.put(db.key(&key), Detached { value, expire_ms, usage });
-    }
-    Ok(())
+    Err(CmdError::text("ERR the data set is not kept in a log, so it cannot be loaded again"))
 }
 
 pub(super) fn config_rewrite_force_all(cx: &mut Cx<'_>) -> CmdResult {

@@ -1,0 +1,283 @@
+//! Loading the data set from a file, a little at a time: clients are answered meanwhile.
+//!
+//! At the start worker 0 loads between its turns, and commands that need the data set are refused
+//! (`LOADING`). DEBUG RELOAD owns the world and loads at once.
+//!
+//! # Invariants
+//!
+//! (1) Nothing of a file that cannot be read whole is served: whoever loads at the start ends the
+//!     server if it fails.
+
+use std::io::Read;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use config::id;
+use rdb::load::{Entry, Item, LoadError, Loader, Terms};
+use store::eviction_clock::{Usage, UsageClock};
+use store::{Access, Expire, NewValue};
+
+use crate::engine::Engine;
+
+/// What becomes of a key that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// It contradicts the file.
+    Refuse,
+    /// The file's value replaces it.
+    Replace,
+}
+
+/// Why a file was not loaded.
+#[derive(Debug)]
+pub enum LoadFailure {
+    Unreadable(LoadError),
+    /// It has a key twice.
+    Duplicate {
+        key: Vec<u8>,
+        db: usize,
+    },
+    /// It has more databases than the server.
+    Database(usize),
+}
+
+impl std::fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LoadFailure::Unreadable(error) => error.fmt(f),
+            LoadFailure::Duplicate { key, db } => {
+                write!(f, "RDB has duplicated key '{}' in DB {db}", key.escape_ascii())
+            }
+            LoadFailure::Database(db) => write!(
+                f,
+                "the file has a database {db}: the server was started with fewer (see 'databases')"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadFailure {}
+
+/// A file that is being loaded.
+pub struct Loading {
+    loader: Loader<Box<dyn Read + Send>>,
+    db: usize,
+    merge: Merge,
+    key_delay_us: i64,
+    began_us: u64,
+}
+
+impl Engine {
+    fn load_terms(&self) -> Terms {
+        Terms {
+            limits: self.settings.limits(),
+            checks_crc: self.config().flag(id::RDBCHECKSUM) && !self.skip_checksums.load(Relaxed),
+            any_version: self.settings.rdb_any_version.load(Relaxed),
+        }
+    }
+
+    /// Begins to load a file of so many bytes, which begins with the header that is read here.
+    pub fn begin_load(
+        &self,
+        input: Box<dyn Read + Send>,
+        total_bytes: u64,
+        merge: Merge,
+    ) -> Result<Loading, LoadFailure> {
+        let persistence = &self.persistence;
+        let loader = Loader::new(input, self.load_terms()).map_err(LoadFailure::Unreadable)?;
+        for counter in
+            [&persistence.loaded_keys, &persistence.expired_keys, &persistence.load_bytes]
+        {
+            counter.store(0, Relaxed);
+        }
+        if merge == Merge::Refuse {
+            persistence.libraries().clear();
+        }
+        persistence.load_started_s.store(base::clock::unix_ms() / 1000, Relaxed);
+        persistence.load_total_bytes.store(total_bytes, Relaxed);
+        let key_delay_us = self.config().int(id::KEY_LOAD_DELAY);
+        let began_us = base::clock::monotonic_us();
+        Ok(Loading { loader, db: 0, merge, key_delay_us, began_us })
+    }
+
+    /// The same for the file of `dbfilename`; none if there is none.
+    pub fn open_load(&self, merge: Merge) -> Result<Option<Loading>, String> {
+        let name = self.config().text(id::DBFILENAME).into_owned();
+        let Some((input, bytes)) = self.host.open_snapshot(&name)? else { return Ok(None) };
+        let loading = self.begin_load(input, bytes, merge);
+        loading.map(Some).map_err(|failure| failure.to_string())
+    }
+
+    /// Loads on until about `until_us` of the monotonic clock. True at the end of the file.
+    pub fn load_some(
+        &self,
+        loading: &mut Loading,
+        access: &mut Access<'_>,
+        until_us: u64,
+    ) -> Result<bool, LoadFailure> {
+        const ITEMS_BETWEEN_LOOKS: usize = 64;
+        loop {
+            for _ in 0..ITEMS_BETWEEN_LOOKS {
+                let item = loading.loader.item().map_err(LoadFailure::Unreadable)?;
+                let is_entry = matches!(item, Item::Entry(_));
+                if !self.load_item(loading, access, item)? {
+                    return Ok(true);
+                }
+                if is_entry && self.dawdle(loading) {
+                    break;
+                }
+            }
+            self.persistence.load_bytes.store(loading.loader.offset(), Relaxed);
+            if base::clock::monotonic_us() >= until_us {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// `key-load-delay`, for tests. Whether it has waited.
+    fn dawdle(&self, loading: &Loading) -> bool {
+        let keys = self.persistence.loaded_keys.load(Relaxed);
+        match loading.key_delay_us {
+            0 => return false,
+            us @ 1.. => std::thread::sleep(Duration::from_micros(us as u64)),
+            every if keys.is_multiple_of(every.unsigned_abs()) => {
+                std::thread::sleep(Duration::from_micros(1));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// False at the end.
+    fn load_item(
+        &self,
+        loading: &mut Loading,
+        access: &mut Access<'_>,
+        item: Item,
+    ) -> Result<bool, LoadFailure> {
+        let now_ms = base::clock::unix_ms();
+        match item {
+            Item::Select(db) if db >= self.keyspace.databases() => {
+                return Err(LoadFailure::Database(db));
+            }
+            Item::Select(db) => loading.db = db,
+            Item::Entry(entry) => self.load_entry(loading, access, *entry, now_ms)?,
+            Item::Aux { name, text } => self.load_aux(&name, &text, now_ms),
+            // Tables grow in small steps: there is nothing to make room for.
+            Item::Sizes { .. } => {}
+            Item::Library(code) => self.persistence.libraries().push(code),
+            Item::Empty(key) => {
+                let line = format!("Loading skips the empty key: {}", key.escape_ascii());
+                self.host.log('*', &line);
+            }
+            Item::OfModule { module, key } => {
+                let what = match key {
+                    Some(key) => format!("The key '{}'", key.escape_ascii()),
+                    None => "Data beside the keys".to_owned(),
+                };
+                let line = format!("{what} belongs to the module '{module}' and is not loaded.");
+                self.host.log('#', &line);
+            }
+            Item::End => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn load_aux(&self, name: &[u8], text: &[u8], now_ms: i64) {
+        let shown = String::from_utf8_lossy(text);
+        match name {
+            b"redis-ver" => self.host.log('*', &format!("Loading RDB produced by version {shown}")),
+            b"valkey-ver" => {
+                self.host.log('*', &format!("Loading RDB produced by Valkey version {shown}"));
+            }
+            b"ctime" => {
+                let age_s = base::number::parse_i64(text).map_or(0, |s| now_ms / 1000 - s);
+                self.host.log('*', &format!("RDB age {} seconds", age_s.max(0)));
+            }
+            b"used-mem" => {
+                let bytes = base::number::parse_i64(text).unwrap_or(0);
+                self.persistence.load_used_memory.store(bytes.max(0) as u64, Relaxed);
+                let mib = bytes as f64 / (1 << 20) as f64;
+                self.host.log('*', &format!("RDB memory usage when created {mib:.2} Mb"));
+            }
+            _ => {}
+        }
+    }
+
+    fn load_entry(
+        &self,
+        loading: &Loading,
+        access: &mut Access<'_>,
+        entry: Entry,
+        now_ms: i64,
+    ) -> Result<(), LoadFailure> {
+        let persistence = &self.persistence;
+        if entry.expire_ms.is_some_and(|ms| ms < now_ms) {
+            persistence.expired_keys.fetch_add(1, Relaxed);
+            return Ok(());
+        }
+        let key = self.keyspace.key(&entry.key);
+        let part = access.db(&self.keyspace, loading.db, key.hash);
+        let slot = part.find(key);
+        if slot.is_some() && loading.merge == Merge::Refuse {
+            return Err(LoadFailure::Duplicate { key: entry.key, db: loading.db });
+        }
+        let clock = Usage::new(self.settings.usage_clock(), now_ms);
+        let usage = match (clock.clock, entry.frequency, entry.idle_s) {
+            (UsageClock::Lfu { .. }, Some(frequency), _) => clock.with_frequency(frequency),
+            (UsageClock::Lru | UsageClock::Lrm, _, Some(idle_s)) => clock.idle_for(idle_s),
+            _ => clock.fresh(),
+        };
+        let expire = entry.expire_ms.map_or(Expire::Clear, Expire::At);
+        let remains = part.set(slot, key, NewValue::Owned(entry.value), expire, usage);
+        drop(remains);
+        persistence.loaded_keys.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// From now on commands that need the data set are refused, until it has been loaded.
+    pub fn set_loading(&self, loading: Option<Loading>) {
+        self.persistence.is_loading.store(loading.is_some(), Relaxed);
+        *self.persistence.load.lock().expect("nobody panics loading") = loading;
+        self.note_refusing();
+    }
+
+    /// A part of the load at the start. None once it is done; then it says so in the log.
+    pub fn go_on_loading(&self, budget_us: u64) -> Option<Result<(), LoadFailure>> {
+        let mut held = self.persistence.load.lock().expect("nobody panics loading");
+        let loading = held.as_mut()?;
+        let until_us = base::clock::monotonic_us() + budget_us;
+        let mut access = Access::each(&self.keyspace);
+        match self.load_some(loading, &mut access, until_us) {
+            Ok(false) => Some(Ok(())),
+            Err(failure) => Some(Err(failure)),
+            Ok(true) => {
+                let began_us = loading.began_us;
+                drop((access, held));
+                self.log_loaded(began_us);
+                self.set_loading(None);
+                None
+            }
+        }
+    }
+
+    fn log_loaded(&self, began_us: u64) {
+        let persistence = &self.persistence;
+        let (keys, expired) =
+            (persistence.loaded_keys.load(Relaxed), persistence.expired_keys.load(Relaxed));
+        let line = format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+        self.host.log('*', &line);
+        let seconds = (base::clock::monotonic_us() - began_us) as f64 / 1e6;
+        self.host.log('*', &format!("DB loaded from disk: {seconds:.3} seconds"));
+    }
+
+    /// Loads all of a file at once, for who owns the world.
+    pub fn load_now(
+        &self,
+        access: &mut Access<'_>,
+        mut loading: Loading,
+    ) -> Result<(), LoadFailure> {
+        while !self.load_some(&mut loading, access, u64::MAX)? {}
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! A worker's part of saving and loading: both go on between its turns.
+//!
+//! While a snapshot is swept, a busy worker gives it a fifth of its time, an idle one all of it.
+//! Worker 0 also loads at the start, and begins the saves that save points ask for.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use store::{Access, Inside, Sweep};
+
+use super::Worker;
+use crate::snapshot;
+
+/// Longest part of a sweep between two turns, in microseconds.
+const SWEEP_US_MAX: u64 = 1000;
+/// A busy worker gives the sweep this part of the time that its turn took.
+const BUSY_SHARE: u64 = 4;
+/// Part of a load between two turns, in microseconds.
+const LOAD_US: u64 = 5000;
+
+impl Worker {
+    /// Sweeps on after a turn that began at this tick.
+    pub(super) fn sweep(&mut self, began: u64, is_idle: bool) {
+        let budget_us = match is_idle {
+            true => SWEEP_US_MAX,
+            false => {
+                let turn_us = store::ticks::to_us(store::ticks::now().wrapping_sub(began));
+                (turn_us / BUSY_SHARE).min(SWEEP_US_MAX)
+            }
+        };
+        self.sweep = self.engine.sweep(budget_us);
+    }
+
+    /// How long the loop may wait for events; none: as long as it likes.
+    pub(super) fn persistence_wait(&self) -> Option<Duration> {
+        if self.when_loaded.is_some() {
+            return Some(Duration::ZERO);
+        }
+        if !self.engine.persistence.has_sweep() {
+            return None;
+        }
+        Some(match self.sweep {
+            Sweep::Waits => Duration::from_millis(1),
+            Sweep::Unfinished | Sweep::Finished => Duration::ZERO,
+        })
+    }
+
+    /// For worker 0: what to do when the data set has been loaded.
+    pub(crate) fn when_loaded(mut self, then: Box<dyn FnOnce() + Send>) -> Worker {
+        self.when_loaded = Some(then);
+        self
+    }
+
+    /// Loads on. An error ends the server: nothing of what was loaded may be served.
+    pub(super) fn load(&mut self) -> io::Result<()> {
+        match self.engine.go_on_loading(LOAD_US) {
+            Some(Ok(())) => Ok(()),
+            None => {
+                if let Some(then) = self.when_loaded.take() {
+                    then();
+                }
+                Ok(())
+            }
+            Some(Err(failure)) => {
+                self.engine.shutting_down.store(true, Relaxed);
+                self.inboxes.iter().for_each(crate::inbox::Inbox::ring);
+                Err(io::Error::other(snapshot::refusal(self.engine, &failure)))
+            }
+        }
+    }
+
+    /// Begins a save if a save point has been reached, or one was scheduled.
+    pub(super) fn save_if_due(&mut self, inside: &mut Inside<'_>) {
+        let now_ms = base::clock::unix_ms();
+        if !self.engine.is_save_due(now_ms) {
+            return;
+        }
+        let _world = inside.close();
+        let mut access = Access::world(&self.engine.keyspace);
+        if let Err(why) = self.engine.begin_save(&mut access, now_ms) {
+            self.engine.host.log('#', &why.0);
+        }
+    }
+}
