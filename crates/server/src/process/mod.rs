@@ -118,7 +118,7 @@ impl Process {
 
     /// To be called when the data set is there.
     pub(crate) fn ready(&self, listens_to: Vec<&'static str>) -> Box<dyn FnOnce() + Send> {
-        let supervisor = self.supervisor.clone();
+        let supervisor = self.supervisor;
         Box::new(move || {
             for kind in listens_to {
                 log::line('*', &format!("Ready to accept connections {kind}"));
