@@ -267,6 +267,29 @@ impl Engine {
         client.set_user(Some(user));
     }
 
+    /// The client has shown a certificate with these names: it becomes the first user there is of
+    /// them, if that one is on. Else it stays who it was, and may still log in.
+    pub fn log_in_by_certificate(&self, client: &mut Client, names: &[String]) {
+        let user = {
+            let users = self.acl.users();
+            names.iter().find_map(|name| users.get(name.as_bytes()).cloned())
+        };
+        match user.filter(|user| user.is_on()) {
+            Some(user) => {
+                client.set_user(Some(user));
+                client.authenticated = true;
+            }
+            None => {
+                let (id, address) = (client.id, &client.address);
+                let text = format!(
+                    "Certificate names no user that may log in ({}). Client: id={id} addr={address}",
+                    names.join(", ").escape_debug()
+                );
+                self.host.log('-', &text);
+            }
+        }
+    }
+
     /// Whether the default user has a password.
     pub fn has_password(&self) -> bool {
         !self.acl.users().default_user().needs_no_password()
@@ -326,7 +349,7 @@ impl Engine {
             _ => {
                 client.set_user(Some(users.default_user().clone()));
                 client.authenticated = false;
-                client.closing = Closing::Now;
+                client.close_now();
             }
         }
     }

@@ -71,6 +71,16 @@ impl Conn {
         self.tls.as_ref().is_some_and(|session| session.has_backlog())
     }
 
+    /// The other side has said goodbye, and the socket will not tell of it again.
+    pub(crate) fn has_said_goodbye(&self) -> bool {
+        self.tls.as_ref().is_some_and(|session| session.has_ended())
+    }
+
+    /// Whom the certificate names that the client has just shown.
+    pub(crate) fn take_names(&mut self) -> Option<Vec<String>> {
+        self.tls.as_mut()?.take_names()
+    }
+
     /// The last thing said on it.
     pub(crate) fn end(&mut self) {
         if let Some(session) = &mut self.tls {

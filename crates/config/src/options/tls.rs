@@ -42,7 +42,7 @@ pub(super) const OPTIONS: &[Opt] = &[
         "off",
         "Log a client in as the user its certificate names in this field.",
     )
-    .later("users named by certificates"),
+    .now(),
     text_or_none(
         "tls-expected-peer-name",
         "Name that the certificate of another server must carry.",

@@ -22,6 +22,7 @@
 
 pub(crate) mod session;
 mod setup;
+mod subject;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -41,9 +42,38 @@ pub(crate) struct Tls {
 #[derive(Default)]
 struct Current {
     context: Option<Arc<ServerConfig>>,
+    named_in: NamedIn,
     /// Files it came from, and when each was written.
     files: Vec<(PathBuf, Option<SystemTime>)>,
     looked: Option<Instant>,
+}
+
+/// `tls-auth-clients-user`: what in a client's certificate names its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NamedIn {
+    #[default]
+    Nothing,
+    CommonName,
+    Uri,
+}
+
+impl NamedIn {
+    fn of(config: &Config) -> NamedIn {
+        match config.choice(id::TLS_AUTH_CLIENTS_USER) {
+            "CN" => NamedIn::CommonName,
+            "URI" => NamedIn::Uri,
+            _ => NamedIn::Nothing,
+        }
+    }
+
+    /// Who may be meant, the first that exists is.
+    fn names(self, certificate: &[u8]) -> Vec<String> {
+        match self {
+            NamedIn::Nothing => Vec::new(),
+            NamedIn::CommonName => subject::common_name(certificate).into_iter().collect(),
+            NamedIn::Uri => subject::uris(certificate),
+        }
+    }
 }
 
 /// The options a context is made of.
@@ -56,6 +86,7 @@ pub(crate) fn is_part(option: config::OptId) -> bool {
             | id::TLS_CA_CERT_FILE
             | id::TLS_CA_CERT_DIR
             | id::TLS_AUTH_CLIENTS
+            | id::TLS_AUTH_CLIENTS_USER
             | id::TLS_PROTOCOLS
             | id::TLS_CIPHERS
             | id::TLS_CIPHERSUITES
@@ -77,6 +108,7 @@ impl Tls {
         let context = setup::context(config)?;
         let mut now = self.lock();
         now.context = Some(context);
+        now.named_in = NamedIn::of(config);
         now.files = files;
         now.looked = Some(Instant::now());
         Ok(())
@@ -107,8 +139,11 @@ impl Tls {
     /// A session for a connection that was just accepted. None if there is no context: the port
     /// was closed meanwhile.
     pub(crate) fn session(&self) -> Option<Box<Session>> {
-        let context = self.lock().context.clone()?;
-        Session::new(context).ok().map(Box::new)
+        let (context, named_in) = {
+            let now = self.lock();
+            (now.context.clone()?, now.named_in)
+        };
+        Session::new(context, named_in).ok().map(Box::new)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Current> {

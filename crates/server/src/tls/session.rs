@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::{ServerConfig, ServerConnection};
 
+use super::NamedIn;
 use crate::conn::Moved;
 
 /// Bytes that a session holds for a socket that takes none.
@@ -14,6 +15,10 @@ pub(super) const BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) struct Session {
     tls: ServerConnection,
+    /// Who is to be asked for once the handshake is over.
+    named_in: NamedIn,
+    /// The other side has said that it will send no more.
+    has_ended: bool,
 }
 
 /// A socket as rustls reads and writes it.
@@ -40,10 +45,13 @@ fn must_wait(error: &io::Error) -> bool {
 }
 
 impl Session {
-    pub(super) fn new(context: Arc<ServerConfig>) -> Result<Session, rustls::Error> {
+    pub(super) fn new(
+        context: Arc<ServerConfig>,
+        named_in: NamedIn,
+    ) -> Result<Session, rustls::Error> {
         let mut tls = ServerConnection::new(context)?;
         tls.set_buffer_limit(Some(BACKLOG_BYTES_MAX));
-        Ok(Session { tls })
+        Ok(Session { tls, named_in, has_ended: false })
     }
 
     /// Reads plain bytes into `buffer`, which has room for a record (16 KiB) at least: so nothing
@@ -80,6 +88,9 @@ impl Session {
     /// Takes what the socket has, as far as one read goes. None if the session is well: then there
     /// may be plain bytes.
     fn receive(&mut self, socket: BorrowedFd<'_>) -> Option<Moved> {
+        if self.has_ended {
+            return Some(Moved::End);
+        }
         match self.tls.read_tls(&mut Socket(socket)) {
             // Without a goodbye, nothing more can be said either.
             Ok(0) if !self.tls.is_handshaking() => return Some(Moved::End),
@@ -89,6 +100,7 @@ impl Session {
             Err(_) => return Some(Moved::Closed),
         }
         let processed = self.tls.process_new_packets();
+        self.has_ended = processed.as_ref().is_ok_and(|state| state.peer_has_closed());
         // Answers of the handshake, or an alert that says what was wrong.
         let pushed = self.push(socket);
         (processed.is_err() || pushed.is_none()).then_some(Moved::Closed)
@@ -112,6 +124,22 @@ impl Session {
             }
         }
         Some(())
+    }
+
+    /// The goodbye has come, perhaps together with the last requests: of it the socket will not
+    /// tell again, the next read does.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Whom the client's certificate names: once, after the handshake, if anybody wants to know.
+    pub(crate) fn take_names(&mut self) -> Option<Vec<String>> {
+        if self.named_in == NamedIn::Nothing || self.tls.is_handshaking() {
+            return None;
+        }
+        let named_in = std::mem::take(&mut self.named_in);
+        let certificate = self.tls.peer_certificates()?.first()?;
+        Some(named_in.names(certificate))
     }
 
     /// Records wait for the socket.

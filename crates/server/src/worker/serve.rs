@@ -71,6 +71,9 @@ impl Worker {
             }
             conn.read_more(&mut client.input)
         };
+        if let Some(names) = conn.take_names() {
+            engine.log_in_by_certificate(&mut client, &names);
+        }
         if conn.has_backlog() {
             let interest = Interest { write: true, ..conn.interest };
             self.watch(index, interest);
@@ -215,8 +218,19 @@ impl Worker {
         self.engine.clients.mine(inside).put_back(index, client);
         if is_lost || done {
             self.close(inside, index);
+        } else {
+            self.take_leave(inside, index);
         }
         self.evict_clients(inside);
+    }
+
+    /// Over TLS the goodbye may have come with the last requests, which have run now.
+    fn take_leave(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
+        let conn = self.conns[index].as_ref();
+        let leaves = |conn: &Conn| conn.has_said_goodbye() && !conn.is_queued && !conn.has_ended;
+        if conn.is_some_and(leaves) {
+            self.read(inside, index);
+        }
     }
 
     /// Sends `self.out`. True if the connection is lost.

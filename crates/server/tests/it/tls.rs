@@ -5,11 +5,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::running::{Folder, Server, free_port};
+use crate::running::{Folder, Server, free_port, run, until};
 
 type Stream = StreamOwned<ClientConnection, TcpStream>;
 
@@ -34,7 +34,16 @@ impl Certificates {
     }
 
     fn identity(&self, name: &str) -> Identity {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a good name");
+        self.identity_with(name, &[])
+    }
+
+    /// Its common name is the name; the URIs are alternatives.
+    fn identity_with(&self, name: &str, uris: &[&str]) -> Identity {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a good name");
+        params.distinguished_name.push(DnType::CommonName, name);
+        for uri in uris {
+            params.subject_alt_names.push(SanType::URI((*uri).try_into().expect("a URI")));
+        }
         let key = KeyPair::generate().expect("a key");
         let signed = params.signed_by(&key, &self.authority).expect("a certificate");
         Identity { certificate: signed.der().clone(), certificate_pem: signed.pem(), key }
@@ -190,4 +199,83 @@ fn certificates_are_replaced_while_connections_live() {
     newest.write_server(&server.folder);
     server.wait_for_line("TLS certificates have been read anew");
     assert_eq!(ask(&mut newest.connect(port, None), "PING\r\n").expect("a reply"), "+PONG\r\n");
+}
+
+#[test]
+fn a_certificate_logs_in_the_user_that_it_names() {
+    let (folder, certificates, port) = (Folder::new(), Certificates::new(), free_port());
+    certificates.write_server(&folder);
+    let server = start(folder, port, "optional");
+    assert_eq!(server.ask("ACL SETUSER ann on nopass ~a* +@all"), "OK");
+    assert_eq!(server.ask("ACL SETUSER urn:bob on nopass +@all"), "OK");
+    assert_eq!(server.ask("ACL SETUSER eve off nopass +@all"), "OK");
+    let who = |identity: Option<&Identity>| {
+        ask(&mut certificates.connect(port, identity), "ACL WHOAMI\r\n").expect("a reply")
+    };
+    let ann = certificates.identity("ann");
+    assert_eq!(who(Some(&ann)), "$7\r\ndefault\r\n", "it is off");
+
+    assert_eq!(server.ask("CONFIG SET tls-auth-clients-user CN"), "OK");
+    assert_eq!(who(Some(&ann)), "$3\r\nann\r\n");
+    let mut stream = certificates.connect(port, Some(&ann));
+    assert_eq!(ask(&mut stream, "SET abc 1\r\n").expect("a reply"), "+OK\r\n");
+    assert!(ask(&mut stream, "SET b 1\r\n").expect("a reply").starts_with("-NOPERM"));
+    for nobody in ["nobody", "eve"] {
+        assert_eq!(who(Some(&certificates.identity(nobody))), "$7\r\ndefault\r\n", "{nobody}");
+    }
+    assert_eq!(who(None), "$7\r\ndefault\r\n");
+
+    assert_eq!(server.ask("CONFIG SET tls-auth-clients-user URI"), "OK");
+    let bob = certificates.identity_with("ann", &["urn:nobody", "urn:bob"]);
+    assert_eq!(who(Some(&bob)), "$7\r\nurn:bob\r\n");
+
+    // Who is named needs no password, who is not does.
+    assert_eq!(server.ask("CONFIG SET requirepass secret"), "OK");
+    assert_eq!(who(Some(&bob)), "$7\r\nurn:bob\r\n");
+    assert!(who(Some(&ann)).starts_with("-NOAUTH"));
+}
+
+#[test]
+fn who_says_goodbye_with_its_last_request_is_answered_and_closed() {
+    let (folder, certificates, port) = (Folder::new(), Certificates::new(), free_port());
+    certificates.write_server(&folder);
+    let server = start(folder, port, "no");
+    let mut streams = Vec::new();
+    for requests in [1, 5000] {
+        let mut stream = certificates.connect(port, None);
+        assert_eq!(ask(&mut stream, "PING\r\n").expect("a reply"), "+PONG\r\n");
+        let (session, socket) = (&mut stream.conn, &mut stream.sock);
+        session.writer().write_all(&b"PING\r\n".repeat(requests)).expect("it takes a little");
+        session.send_close_notify();
+        let mut records = Vec::new();
+        while session.wants_write() {
+            session.write_tls(&mut records).expect("a Vec takes all");
+        }
+        socket.write_all(&records).expect("the server reads");
+        let mut replies = Vec::new();
+        stream.read_to_end(&mut replies).expect("replies and the server's goodbye");
+        assert!(replies == b"+PONG\r\n".repeat(requests), "{}", replies.len());
+        // The socket itself stays open: only the goodbye tells.
+        streams.push(stream);
+    }
+    until("they are gone", || server.info("connected_clients") == 1);
+}
+
+#[test]
+fn a_key_may_need_its_passphrase() {
+    let (folder, certificates, port) = (Folder::new(), Certificates::new(), free_port());
+    certificates.write_server(&folder);
+    folder.write("server.crt", include_str!("../data/passphrase.crt"));
+    folder.write("server.key", include_str!("../data/passphrase.key"));
+    let port_text = port.to_string();
+    let args = ["--tls-port", &port_text, "--tls-cert-file", "server.crt", "--tls-key-file"];
+    let args = [&args[..], &["server.key", "--tls-auth-clients", "no"]].concat();
+    let (status, log) = run(&folder, &[&args[..], &["--port", "0"]].concat());
+    assert!(!status.success() && log.contains("Failed to load private key"), "{log}");
+    let wrong = [&args[..], &["--port", "0", "--tls-key-file-pass", "wrong"]].concat();
+    let (status, log) = run(&folder, &wrong);
+    assert!(!status.success() && log.contains("Failed to load private key"), "{log}");
+    let right = [&args[..], &["--tls-key-file-pass", "secret"]].concat();
+    let server = Server::start_in(folder, &right, |_| {});
+    assert_eq!(server.ask("PING"), "PONG");
 }
