@@ -12,6 +12,7 @@
 //! | [`scan`] | SCAN |
 //! | [`sort`] | SORT, SORT_RO |
 //! | [`object`] | OBJECT, TYPE |
+//! | [`wait`] | WAIT |
 
 pub mod copy;
 pub mod delete;
@@ -23,6 +24,7 @@ pub mod rename;
 pub mod scan;
 pub mod sort;
 pub mod ttl;
+pub mod wait;
 
 use engine::{CmdError, Command, Cx};
 
@@ -53,6 +55,7 @@ pub const COMMANDS: &[Command] = &[
     ttl::TTL,
     object::TYPE,
     delete::UNLINK,
+    wait::WAIT,
 ];
 
 /// The argument as the number of a database.

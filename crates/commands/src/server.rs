@@ -6,7 +6,7 @@
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
 //!   status    TIME ROLE                              lolwut    LOLWUT
 //!   slowlog   SLOWLOG COMMANDLOG                     latency   LATENCY
-//!   monitor   MONITOR
+//!   monitor   MONITOR                                hotkeys   HOTKEYS
 //! ```
 //!
 //! Most of these own the world while they run: they look at all clients and all shards, and nobody
@@ -15,6 +15,7 @@
 mod config;
 mod debug;
 mod flush;
+mod hotkeys;
 mod info;
 mod latency;
 mod lolwut;
@@ -35,6 +36,7 @@ pub const COMMANDS: &[Command] = &[
     debug::DEBUG,
     flush::FLUSHALL,
     flush::FLUSHDB,
+    hotkeys::HOTKEYS,
     info::INFO,
     save::LASTSAVE,
     latency::LATENCY,

@@ -28,7 +28,7 @@ pub fn sample() -> String {
     }
     for topic in TOPICS {
         heading(&mut text, topic.title);
-        for opt in topic.options.iter().filter(|opt| !opt.is_hidden) {
+        for opt in topic.options.iter().filter(|opt| !opt.is_hidden || opt.effect == Effect::Now) {
             entry(&mut text, opt);
         }
     }

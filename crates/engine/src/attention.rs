@@ -49,6 +49,7 @@ pub enum Reason {
     Pause = 4,
     /// Commands are refused: the data set is being loaded, or could not be saved.
     Refusing = 8,
+    HotKeys = 16,
 }
 
 /// Thresholds, and reasons to look at each command.

@@ -25,11 +25,6 @@
 //! (2) A wait that needs more than the shard of the key it waits for (BLMOVE's destination) is
 //!     counted in that shard as a stray. A write that finds strays runs in the world instead, so
 //!     whoever serves holds all that serving touches.
-//!
-//! # Limits
-//!
-//! A key that expires unseen makes nobody ready.
-
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -38,9 +33,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use acl::User;
 use command::table::CommandId;
 use resp::{ArgBuf, Protocol, Reply};
-use store::{Type, World};
+use store::eviction_clock::Usage;
+use store::{Access, Type, World};
 
 use crate::attention::Seen;
+use crate::batch::Runner;
 use crate::call::{finish_effects, run_handler};
 use crate::client::{Address, Client};
 use crate::clients::ClientIndex;
@@ -64,6 +61,24 @@ pub(crate) struct Wait {
     /// What shall run again, if it is not the request as it came.
     args: Option<ArgBuf>,
     minds_absence: bool,
+    timeout: Timeout,
+}
+
+/// What a client is told whose time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timeout {
+    NullArray,
+    /// So many replicas: WAIT.
+    Integer(i64),
+}
+
+impl Timeout {
+    fn reply(self, reply: &mut Reply<'_>) {
+        match self {
+            Timeout::NullArray => reply.null_array(),
+            Timeout::Integer(n) => reply.integer(n),
+        }
+    }
 }
 
 /// One client's wait.
@@ -77,6 +92,7 @@ pub struct Blocked {
     keys: Vec<Box<[u8]>>,
     is_stray: bool,
     minds_absence: bool,
+    timeout: Timeout,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -222,7 +238,7 @@ impl Engine {
                 let stats = &self.stats[blocked.worker];
                 stats.per_command[blocked.command.index()].failed.add(1);
             }
-            None => Reply::new(&mut reply, blocked.protocol).null_array(),
+            None => blocked.timeout.reply(&mut Reply::new(&mut reply, blocked.protocol)),
         }
         self.count_waited(blocked, &self.stats[blocked.worker]);
         self.deliver(blocked, reply);
@@ -230,8 +246,10 @@ impl Engine {
     }
 
     /// What a client is told whose time has come.
-    pub fn timeout_reply(&self, client: &Client, out: &mut Vec<u8>) {
-        Reply::new(out, client.protocol).null_array();
+    pub fn timeout_reply(&self, blocked: &Blocked) -> Vec<u8> {
+        let mut out = Vec::new();
+        blocked.timeout.reply(&mut Reply::new(&mut out, blocked.protocol));
+        out
     }
 
     /// Forgets a wait that is over, in every shard. To be called by its client's worker, which
@@ -302,7 +320,23 @@ impl Cx<'_> {
         args: Option<ArgBuf>,
     ) -> bool {
         if self.may_block {
-            self.wait = Some(Wait { keys, deadline_ms, args, minds_absence: false });
+            let timeout = Timeout::NullArray;
+            self.wait = Some(Wait { keys, deadline_ms, args, minds_absence: false, timeout });
+        }
+        self.may_block
+    }
+
+    /// Waits until the deadline for replicas, of which there are `count` by then. False inside a
+    /// transaction.
+    pub fn block_for_replicas(&mut self, count: i64, deadline_ms: Option<i64>) -> bool {
+        if self.may_block {
+            self.wait = Some(Wait {
+                keys: 0..0,
+                deadline_ms,
+                args: None,
+                minds_absence: false,
+                timeout: Timeout::Integer(count),
+            });
         }
         self.may_block
     }
@@ -348,6 +382,7 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait, spent: u64) {
         keys,
         is_stray,
         minds_absence: wait.minds_absence,
+        timeout: wait.timeout,
         db: cx.db.index,
         protocol: cx.client.protocol,
         no_touch: cx.client.no_touch,
@@ -393,6 +428,53 @@ pub(crate) fn serve_ready(cx: &mut Cx<'_>) {
             ready.append(&mut cx.db.effects.ready);
         }
     }
+}
+
+/// Serves those who wait for keys that have gone by time alone: they may want to hear of it. Of the
+/// shard that `access` holds.
+pub(crate) fn serve_expired(
+    engine: &Engine,
+    runner: &mut Runner,
+    mut access: Access<'_>,
+    index: usize,
+    keys: Vec<Box<[u8]>>,
+) {
+    let (worker, now_ms) = (runner.worker, runner.now_ms);
+    runner.effects.begin(!engine.journal.is_on(), index);
+    runner.effects.ready.extend(keys.into_iter().map(|key| (index, key)));
+    // As if a client without anything of its own had deleted them.
+    let mut nobody = Client::new(0, now_ms);
+    let mut nothing = Vec::new();
+    let args = ArgBuf::default();
+    let mut cx = Cx {
+        args: args.as_args(),
+        db: Db {
+            access: access.lend(),
+            engine,
+            keyspace: &engine.keyspace,
+            stats: &engine.stats[worker],
+            effects: &mut runner.effects,
+            random: &mut runner.random,
+            index,
+            usage: Usage::new(engine.settings.usage_clock(), now_ms),
+            no_touch: true,
+            replays: runner.replays,
+            worker,
+            client_id: 0,
+            keeps_expired: false,
+        },
+        reply: Reply::new(&mut nothing, Protocol::Resp2),
+        client: &mut nobody,
+        engine,
+        world: None,
+        entry: engine.table.entries().next().expect("a server has commands"),
+        worker,
+        hashes: KeyHashes::default(),
+        ready: None,
+        may_block: false,
+        wait: None,
+    };
+    serve_ready(&mut cx);
 }
 
 /// Runs a waiting command again for a key that is ready. Its reply; none if it goes on waiting.

@@ -263,6 +263,10 @@ impl Runner {
             if engine.settings.attention.is_large(request_bytes, reply_bytes) {
                 engine.note_large(&seen, request_bytes, reply_bytes);
             }
+            if engine.settings.attention.has(Reason::HotKeys) {
+                let bytes = request_bytes + reply_bytes;
+                engine.weigh_keys(entry, args, ticks, bytes);
+            }
             stats.commands.add(1);
         }
         Ran::Done
@@ -308,7 +312,7 @@ pub(crate) fn finish_effects(engine: &Engine, cx: &mut Cx<'_>, db: usize, raw: O
     if effects.silent {
         return;
     }
-    if let (true, true, Some(raw)) = (effects.is_verbatim(), effects.dirty > 0, raw) {
+    if let (true, true, Some(raw)) = (effects.is_verbatim(), effects.is_repeated(), raw) {
         engine.journal.append(cx.worker, db as u32, &[raw]);
     } else {
         effects.end_command(db, 0, || raw.map_or_else(|| encode_args(args), <[u8]>::to_vec));
@@ -435,6 +439,9 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     let (request_bytes, reply_bytes) = (args.bytes_len(), cx.reply.len() - reply_at);
     if engine.settings.attention.is_large(request_bytes, reply_bytes) {
         engine.note_large(&seen, request_bytes, reply_bytes);
+    }
+    if engine.settings.attention.has(Reason::HotKeys) {
+        engine.weigh_keys(entry, args, ticks, request_bytes + reply_bytes);
     }
     cx.db.stats.commands.add(1);
 }

@@ -284,6 +284,14 @@ impl Client {
             && self.tracking.is_none()
     }
 
+    /// It is to be closed at once. Nobody serves it from here on: what it waits for is for others.
+    pub fn close_now(&mut self) {
+        self.closing = Closing::Now;
+        if let Some(blocked) = &self.blocked {
+            blocked.end();
+        }
+    }
+
     /// Whether it is no sign of neglect when it says nothing: it follows, waits, listens or watches.
     pub fn waits_patiently(&self) -> bool {
         self.follows.is_some()

@@ -181,7 +181,7 @@ impl Engine {
             '*',
             &format!("Evicting client: id={} addr={} tot-mem={bytes}", client.id, client.address),
         );
-        client.closing = Closing::Now;
+        client.close_now();
         let leaving = Counted { leaving_bytes: bytes, ..Counted::default() };
         self.client_memory.recount(worker, client, leaving);
         self.stats[this_worker].evicted_clients.add(1);

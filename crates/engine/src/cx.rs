@@ -1,5 +1,7 @@
 //! All that a handler sees: its arguments, the database, the reply, its client, the engine.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use command::table::Entry;
 use resp::{Args, Reply};
 use store::value::BigString;
@@ -154,10 +156,18 @@ impl<'a> Cx<'a> {
         self.db.effects.propagate(args);
     }
 
+    /// Repeat a message for those who follow, where it is published too.
+    pub fn repeat_message(&mut self) {
+        if self.engine.followers.load(Relaxed) > 0 {
+            self.db.effects.force();
+        }
+    }
+
     /// From here on the client gets every change, as it is propagated. The gate is closed.
     pub fn follow(&mut self) {
         let reader = self.engine.journal.reader(None).expect("a journal always has its end");
         self.client.follows = Some(Box::new(reader));
+        self.engine.followers.fetch_add(1, Relaxed);
     }
 
     /// BGSAVE's cut. The gate is closed.

@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! (1) A command that changed nothing (`dirty` is 0) is not repeated, save its deletions of
-//!     expired keys.
+//!     expired keys, and messages while somebody follows.
 //! (2) What one command or one EXEC leaves is appended in one piece; if it is more than one
 //!     command, inside MULTI and EXEC.
 //! (3) Each command in `commands` runs in the database it happened in: MOVE, COPY and a SELECT
@@ -36,6 +36,8 @@ pub struct Effects {
     pub(crate) broadcast: Vec<Broadcast>,
     /// Nobody listens: nothing needs to be encoded.
     pub(crate) silent: bool,
+    /// Repeat it although it changed nothing: a message, for those who follow.
+    forced: bool,
     /// A large value was freed at once, which may have taken long.
     pub(crate) freed_large: bool,
 }
@@ -72,6 +74,7 @@ impl Effects {
         self.instead = Instead::Verbatim;
         self.commands.clear();
         self.silent = silent;
+        self.forced = false;
         self.freed_large = false;
     }
 
@@ -96,6 +99,11 @@ impl Effects {
     #[inline]
     pub fn are_heard(&self) -> bool {
         !self.silent
+    }
+
+    /// Repeat the request although it changes nothing.
+    pub(crate) fn force(&mut self) {
+        self.forced = true;
     }
 
     /// Repeat nothing of this command.
@@ -136,7 +144,8 @@ impl Effects {
         verbatim: impl FnOnce() -> Vec<u8>,
     ) {
         let instead = std::mem::take(&mut self.instead);
-        if self.silent || self.dirty == dirty_before {
+        let forced = std::mem::take(&mut self.forced);
+        if self.silent || (self.dirty == dirty_before && !forced) {
             return;
         }
         match instead {
@@ -161,6 +170,12 @@ impl Effects {
             || self.instead != Instead::Verbatim
             || !self.ready.is_empty()
             || self.freed_large
+            || self.forced
+    }
+
+    /// Whether it changed something, or is a message.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.dirty > 0 || self.forced
     }
 
     /// Whether the only thing to repeat is the request as it came.

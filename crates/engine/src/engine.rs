@@ -10,7 +10,7 @@
 //!     waits      clients that wait for keys      pubsub   who listens, and messages
 //!     mail       news for clients of others      monitors tracking pause   what CLIENT wants
 //!     latency    what took long, and when        command_logs  slow and large commands
-//!     acl        users, and what they were refused
+//!     acl        users, and what they were refused   hot_keys    keys that cost the most
 //!     persistence  saving and loading
 //! ```
 
@@ -33,6 +33,7 @@ use crate::clients::Clients;
 use crate::command_log::CommandLogs;
 use crate::cx::Handler;
 use crate::eviction::ExceededTime;
+use crate::hotkeys::HotKeys;
 use crate::latency::LatencyMonitor;
 use crate::mail::Mailboxes;
 use crate::monitor::Monitors;
@@ -138,6 +139,7 @@ pub struct Engine {
     pub errors: ErrorStats,
     pub command_logs: CommandLogs,
     pub latency: LatencyMonitor,
+    pub hot_keys: HotKeys,
     pub settings: Settings,
     pub host: Arc<dyn Host>,
     config: Mutex<Config>,
@@ -151,6 +153,8 @@ pub struct Engine {
     pub peak_memory: AtomicU64,
     /// Memory that holds changes on their way to replicas: `maxmemory` leaves it out.
     pub replica_bytes: AtomicUsize,
+    /// Connections that follow the journal.
+    pub followers: AtomicUsize,
     pub exceeded_time: ExceededTime,
     /// Bytes in use when the engine was made.
     pub startup_memory: u64,
@@ -238,6 +242,7 @@ impl Engine {
             errors: ErrorStats::default(),
             command_logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
+            hot_keys: HotKeys::default(),
             settings,
             startup_memory: host.used_memory() as u64,
             host,
@@ -251,6 +256,7 @@ impl Engine {
             stat_reset_ms: AtomicI64::new(now_ms),
             peak_memory: AtomicU64::new(0),
             replica_bytes: AtomicUsize::new(0),
+            followers: AtomicUsize::new(0),
             exceeded_time: ExceededTime::default(),
             sampler: Mutex::default(),
             active_expire: AtomicBool::new(true),
@@ -329,6 +335,7 @@ impl Engine {
     /// To be called ten times a second, by one worker.
     pub fn tick(&self, now_ms: i64) {
         self.end_pause_in_time(now_ms);
+        self.end_hot_keys_in_time(now_ms);
         self.forget_untracked();
         self.peak_memory.fetch_max(self.host.used_memory() as u64, Relaxed);
         let totals = [

@@ -54,6 +54,18 @@ fixed! {
     LCS_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
     LOG_COUNT = "ERR count should be greater than or equal to -1";
     LOG_KIND = "ERR type should be one of the following: slow, large-request, large-reply";
+    HOTKEYS_STARTED = "ERR hotkey tracking session already in progress";
+    HOTKEYS_RUNNING = "ERR hotkey tracking session in progress, stop tracking first";
+    HOTKEYS_METRICS = "ERR METRICS parameter is required";
+    HOTKEYS_METRICS_COUNT = "ERR METRICS count must be > 0 and <= 2";
+    HOTKEYS_METRICS_MISMATCH = "ERR METRICS count does not match number of metric types provided";
+    HOTKEYS_CPU_TWICE = "ERR METRICS CPU defined more than once!";
+    HOTKEYS_NET_TWICE = "ERR METRICS NET defined more than once!";
+    HOTKEYS_NO_METRIC = "ERR METRICS no valid metrics passed. Supported: CPU|NET";
+    HOTKEYS_COUNT = "ERR COUNT must be between 1 and 64";
+    HOTKEYS_DURATION = "ERR DURATION must be between 1 and 1000000";
+    HOTKEYS_SAMPLE = "ERR SAMPLE ratio must be positive";
+    HOTKEYS_SLOTS = "ERR SLOTS parameter cannot be used in non-cluster mode";
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     REDIRECT_TWICE = "ERR A client can only redirect to a single other client";
     NO_REDIRECT_TARGET = "ERR The client ID you want redirect to does not exist";

@@ -9,9 +9,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use store::shard::{Gone, Purged};
-use store::{Fate, Inside, ShardData};
+use store::{Access, Fate, Inside, ShardData};
 
 use crate::batch::Runner;
+use crate::blocked::serve_expired;
 use crate::effects::{encode_expired, encode_field_expired};
 use crate::engine::Engine;
 use crate::notify::Class;
@@ -89,7 +90,13 @@ impl ExpireWalk {
         let db = self.db;
         let broadcast = &mut runner.effects.broadcast;
         let started = store::ticks::now();
+        let is_waited_for = !part.waiting.is_empty();
+        let mut waited_for: Vec<Box<[u8]>> = Vec::new();
         let done = part.expire_due(now_ms, &mut self.cursor, &mut budget, |gone| {
+            if is_waited_for {
+                let (Gone::Key(key, _) | Gone::Elements(key, _)) = &gone;
+                waited_for.push((*key).into());
+            }
             if engine.tracking.is_on() {
                 let (Gone::Key(key, _) | Gone::Elements(key, _)) = &gone;
                 engine.invalidate_gone(key, tracked, broadcast);
@@ -123,6 +130,10 @@ impl ExpireWalk {
         });
         for command in &commands {
             engine.journal.append(runner.worker, self.db as u32, &[command]);
+        }
+        waited_for.retain(|key| part.waiting.has(key));
+        if !waited_for.is_empty() {
+            serve_expired(engine, runner, Access::One(guard), self.db, waited_for);
         }
         let ticks = store::ticks::now().wrapping_sub(started);
         if engine.settings.attention.is_slow(ticks) {

@@ -26,6 +26,7 @@ pub mod error;
 pub mod eviction;
 pub mod expire_cycle;
 pub mod histogram;
+pub mod hotkeys;
 pub mod info;
 pub mod latency;
 pub mod mail;

@@ -358,6 +358,9 @@ impl Worker {
         let _ = self.driver.remove(conn.fd.as_fd());
         if let Some(mut client) = self.engine.clients.mine(inside).remove(conn.client) {
             self.engine.uncount_client(self.index, &mut client);
+            if client.follows.is_some() {
+                self.engine.followers.fetch_sub(1, Relaxed);
+            }
             self.abandon_wait(&mut client);
             self.engine.unsubscribe_from_everything(&mut client);
             self.engine.untrack(&mut client);

@@ -21,6 +21,7 @@ pub(super) const PUBLISH: Command = Command {
     ],
     ..Command::base(|cx: &mut Cx<'_>| {
         let receivers = cx.engine.pubsub.publish(cx.arg(1), cx.arg(2));
+        cx.repeat_message();
         cx.reply.integer(receivers as i64);
         Ok(())
     })
@@ -38,6 +39,7 @@ pub(super) const SPUBLISH: Command = Command {
     ],
     handler: |cx| {
         let receivers = cx.engine.pubsub.publish_to_shard(cx.arg(1), cx.arg(2));
+        cx.repeat_message();
         cx.reply.integer(receivers as i64);
         Ok(())
     },

@@ -49,26 +49,32 @@ const DOCTOR: Command = Command {
 };
 
 fn doctor(cx: &mut Cx<'_>) -> CmdResult {
-    let report = doctor::report(cx.engine);
+    let report = doctor::report(cx.engine, cx.now_ms() / 1000);
     cx.reply.verbatim(b"txt", report.as_bytes());
     Ok(())
 }
 
-const GRAPH: Command = Command {
-    name: "GRAPH",
+/// What GRAPH and HISTORY share: they show the samples of one event.
+const OF_ONE_EVENT: Command = Command {
     group: Group::Server,
     since: "2.8.13",
-    summary: "Draws an event's samples with letters.",
     complexity: "O(1)",
     flags: &[Admin, NoScript, Loading, Stale],
     args: &[text("event")],
     lock: Some(Lock::Local),
     tips: &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
+    ..Command::base(history)
+};
+
+const GRAPH: Command = Command {
+    name: "GRAPH",
+    summary: "Draws an event's samples with letters.",
     examples: &[
         ("LATENCY GRAPH command", "(error) ERR No samples available for event 'command'"),
         ("LATENCY GRAPH", "(error) ERR wrong number of arguments for 'latency|graph' command"),
     ],
-    ..Command::base(graph)
+    handler: graph,
+    ..OF_ONE_EVENT
 };
 
 fn graph(cx: &mut Cx<'_>) -> CmdResult {
@@ -165,19 +171,12 @@ fn reply_durations(cx: &mut Cx<'_>, durations: &Distribution) {
 
 const HISTORY: Command = Command {
     name: "HISTORY",
-    group: Group::Server,
-    since: "2.8.13",
     summary: "Returns an event's samples: unix time and milliseconds, the oldest first.",
-    complexity: "O(1)",
-    flags: &[Admin, NoScript, Loading, Stale],
-    args: &[text("event")],
-    lock: Some(Lock::Local),
-    tips: &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
     examples: &[
         ("LATENCY HISTORY command", "(empty array)"),
         ("LATENCY HISTORY", "(error) ERR wrong number of arguments for 'latency|history' command"),
     ],
-    ..Command::base(history)
+    ..OF_ONE_EVENT
 };
 
 fn history(cx: &mut Cx<'_>) -> CmdResult {

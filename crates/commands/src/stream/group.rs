@@ -206,8 +206,7 @@ fn create(cx: &mut Cx<'_>) -> CmdResult {
 
     let (key, name) = (cx.key(2), cx.arg(3));
     let edited = cx.db.edit(key, Absent::Create, |stream: &mut Stream| {
-        let read = options.entries_read.map(|read| read.min(stream.log.entries_added()));
-        stream.create_group(name, target.in_stream(stream), read).is_some()
+        stream.create_group(name, target.in_stream(stream), options.entries_read).is_some()
     })?;
     let edited = edited.filter(|edited| edited.result).ok_or(CmdError::BUSY_GROUP)?;
     if edited.created {
@@ -244,7 +243,7 @@ fn set_id(cx: &mut Cx<'_>) -> CmdResult {
             text => Target::Id(StreamId::parse_or_edge(text, 0).ok_or(CmdError::STREAM_ID)?),
         };
         let (log, group) = stream.log_and_group(name).ok_or_else(missing)?;
-        group.entries_read = options.entries_read.map(|read| read.min(log.entries_added()));
+        group.entries_read = options.entries_read;
         group.last_id = match target {
             Target::Last => log.last_id(),
             Target::Id(id) => id,

@@ -27,7 +27,7 @@ impl Worker {
     pub(super) fn take_served(&mut self, inside: &mut Inside<'_>) {
         for served in self.engine.waits.take_served(self.index) {
             let Some(index) = served.client else { continue };
-            self.end_wait(inside, index, served.wait, |_| served.reply);
+            self.end_wait(inside, index, served.wait, served.reply);
         }
     }
 
@@ -46,11 +46,7 @@ impl Worker {
             // Else it is over, and what ended it is on its way.
             if let Some(blocked) = blocked.filter(|blocked| blocked.id == wait && blocked.end()) {
                 engine.count_waited(&blocked, &engine.stats[self.index]);
-                self.end_wait(inside, index, wait, |client| {
-                    let mut reply = Vec::new();
-                    engine.timeout_reply(client, &mut reply);
-                    reply
-                });
+                self.end_wait(inside, index, wait, engine.timeout_reply(&blocked));
             }
         }
     }
@@ -60,7 +56,7 @@ impl Worker {
         inside: &mut Inside<'_>,
         index: ClientIndex,
         wait: u64,
-        reply: impl FnOnce(&Client) -> Vec<u8>,
+        mut reply: Vec<u8>,
     ) {
         let engine = self.engine;
         let Some(mut client) = engine.clients.mine(inside).take(index) else { return };
@@ -73,7 +69,6 @@ impl Worker {
         let mut is_over = false;
         match client.reply_mode {
             ReplyMode::On => {
-                let mut reply = reply(&client);
                 client.output.push(&mut reply, 0);
                 is_over = self.flush_kept(index, &mut client);
             }

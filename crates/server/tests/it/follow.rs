@@ -13,8 +13,14 @@ fn a_follower_gets_the_data_set_and_then_every_change() {
         assert!(file.starts_with(b"REDIS0010") && file.windows(6).any(|six| six == b"before"));
         until("it follows", || server.info("connected_slaves") == 1);
         server.ask("INCR n");
+        server.ask("PUBLISH news hello");
         server.ask("RPUSH l a b");
-        for expected in [&["SELECT", "0"][..], &["INCR", "n"], &["RPUSH", "l", "a", "b"]] {
+        for expected in [
+            &["SELECT", "0"][..],
+            &["INCR", "n"],
+            &["PUBLISH", "news", "hello"],
+            &["RPUSH", "l", "a", "b"],
+        ] {
             let resp::Value::Array(words) = follower.value() else {
                 panic!("a stream of requests")
             };

@@ -7,6 +7,7 @@ mod admin;
 mod client_limits;
 mod crash;
 mod follow;
+mod hostile;
 mod insight;
 mod live_config;
 mod protocol;
@@ -14,6 +15,7 @@ mod running;
 mod start;
 mod stop;
 mod tls;
+mod waiting;
 mod workers;
 
 #[test]

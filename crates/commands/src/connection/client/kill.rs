@@ -102,7 +102,7 @@ fn kill_others(cx: &mut Cx<'_>, filter: &Filter<'_>) -> usize {
         let mut indexes = Vec::new();
         for (index, client) in clients.iter_mut() {
             if client.closing != Closing::Now && filter.matches(&viewer, client) {
-                client.closing = Closing::Now;
+                client.close_now();
                 indexes.push(index);
             }
         }

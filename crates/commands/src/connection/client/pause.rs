@@ -31,7 +31,7 @@ fn pause(cx: &mut Cx<'_>) -> CmdResult {
         _ if cx.is_word(3, "ALL") => Held::All,
         _ => return Err(CmdError::PAUSE_MODE),
     };
-    let now_ms = base::clock::unix_ms();
+    let now_ms = cx.now_ms();
     let until_ms = cx.deadline_ms(2)?.unwrap_or(now_ms);
     cx.engine.pause(until_ms, held, now_ms);
     cx.reply.ok();

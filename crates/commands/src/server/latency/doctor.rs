@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use config::id;
 use engine::Engine;
 
-/// The report.
-pub(super) fn report(engine: &Engine) -> String {
+/// The report, at this unix second.
+pub(super) fn report(engine: &Engine, now_s: i64) -> String {
     let events = engine.latency.all();
     let config = engine.config();
     if events.is_empty() {
@@ -19,7 +19,6 @@ pub(super) fn report(engine: &Engine) -> String {
             "No event has taken longer than latency-monitor-threshold so far.\n".to_owned()
         };
     }
-    let now_s = base::clock::unix_ms() / 1000;
     let mut out = String::from("Delays that were seen:\n\n");
     let mut advice = BTreeSet::new();
     for (i, (name, series)) in events.iter().enumerate() {
