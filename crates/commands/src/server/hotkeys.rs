@@ -144,7 +144,12 @@ const STOP: Command = Command {
     summary: "Ends measuring; what was found stays. Nil if nothing was being measured.",
     complexity: "O(1)",
     flags: &[Admin, NoScript],
-    examples: &[("HOTKEYS STOP", "(nil)")],
+    examples: &[
+        ("HOTKEYS STOP", "(nil)"),
+        ("HOTKEYS START METRICS 1 CPU", "OK"),
+        ("HOTKEYS STOP", "OK"),
+        ("HOTKEYS STOP now", "(error) ERR wrong number of arguments for 'hotkeys|stop' command"),
+    ],
     ..Command::base(stop)
 };
 
