@@ -5,6 +5,7 @@
 //! those that are watched; if one of them needs the world, it owns the world. So nothing comes in
 //! between. What its commands leave enters the journal as one range, inside MULTI and EXEC.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use command::declare::{Flag, Lock};
@@ -59,9 +60,13 @@ impl Multi {
 #[derive(Default)]
 pub struct Watch {
     watcher: Arc<Watcher>,
-    keys: Vec<WatchedKey>,
+    /// A set: there may be very many, and some named again.
+    keys: HashSet<WatchedKey>,
+    /// Of all keys, added up as they come: it is asked for in every turn.
+    bytes: usize,
 }
 
+#[derive(PartialEq, Eq, Hash)]
 struct WatchedKey {
     db: usize,
     key: Box<[u8]>,
@@ -84,8 +89,7 @@ impl Watch {
 
     /// Bytes it holds.
     pub fn bytes(&self) -> usize {
-        let keys: usize = self.keys.iter().map(|k| size_of::<WatchedKey>() + k.key.len()).sum();
-        size_of::<Watch>() + keys
+        self.bytes + size_of::<Watch>()
     }
 }
 
@@ -172,11 +176,10 @@ pub fn watch(cx: &mut Cx<'_>) -> CmdResult {
     if !watch.has_changed() {
         for index in 1..cx.args.len() {
             let (db, bytes) = (cx.db.index, cx.args.at(index));
-            if watch.keys.iter().any(|known| known.db == db && &*known.key == bytes) {
-                continue;
+            if watch.keys.insert(WatchedKey { db, key: bytes.into() }) {
+                watch.bytes += size_of::<WatchedKey>() + bytes.len();
+                cx.db.watch(cx.db.key(bytes), &watch.watcher);
             }
-            cx.db.watch(cx.db.key(bytes), &watch.watcher);
-            watch.keys.push(WatchedKey { db, key: bytes.into() });
         }
     }
     cx.reply.ok();
