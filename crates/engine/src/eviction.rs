@@ -17,6 +17,11 @@
 //!
 //! What counts as used is all memory but for what holds changes on their way to replicas, which
 //! grows with each eviction, and what was evicted, keys and clients, but not freed yet.
+//!
+//! A cycle aims at the excess there was when it began: it ends when evictions have given back so
+//! much, even if the limit is exceeded still. Telling clients of an evicted key takes memory too, and
+//! who waited for that to be low would evict all because of what the evicting itself takes. What
+//! others took meanwhile is the next cycle's, which begins with the next command or turn.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -170,15 +175,15 @@ impl Runner {
             self.evictor.pool.clear();
             self.evictor.policy = Some(policy);
         }
-        let mut evicted = 0;
-        while engine.exceeds(max_bytes) {
-            let is_gone = match policy.order {
+        let excess = engine.counted_memory().saturating_sub(max_bytes);
+        let (mut evicted, mut freed) = (0, 0);
+        while freed < excess && engine.exceeds(max_bytes) {
+            let given_back = match policy.order {
                 Order::Random => self.evict_random(engine, policy),
                 Order::Usage | Order::Ttl => self.evict_best(engine, policy),
             };
-            if !is_gone {
-                return Room::None;
-            }
+            let Some(bytes) = given_back else { return Room::None };
+            freed += bytes;
             evicted += 1;
             if evicted % LOOK_EVERY == 0 {
                 let took_us = store::ticks::to_us(store::ticks::now() - started);
@@ -191,18 +196,18 @@ impl Runner {
         Room::Enough
     }
 
-    /// Evicts the best candidate. False if there is none.
-    fn evict_best(&mut self, engine: &Engine, policy: Policy) -> bool {
+    /// Evicts the best candidate. Its bytes; none if there is no candidate.
+    fn evict_best(&mut self, engine: &Engine, policy: Policy) -> Option<usize> {
         let usage = Usage::new(engine.settings.usage_clock(), self.now_ms);
         loop {
             if !self.fill_pool(engine, policy, &usage) {
-                return false;
+                return None;
             }
             while let Some(candidate) = self.evictor.pool.take_best() {
-                let is_gone = self.evict_if_still_good(engine, policy, &usage, &candidate);
+                let given_back = self.evict_if_still_good(engine, policy, &usage, &candidate);
                 self.evictor.pool.done_with(candidate);
-                if is_gone {
-                    return true;
+                if given_back.is_some() {
+                    return given_back;
                 }
             }
         }
@@ -240,22 +245,22 @@ impl Runner {
         policy: Policy,
         usage: &Usage,
         candidate: &Candidate,
-    ) -> bool {
+    ) -> Option<usize> {
         let key = engine.keyspace.key(&candidate.key);
         let index = engine.keyspace.shard_of(key.hash);
         let mut shard = engine.keyspace.lock(index);
         let part = &shard.dbs[candidate.db];
-        let Some(slot) = part.find(key) else { return false };
+        let slot = part.find(key)?;
         // Used since, or its expiry moved: it is not the key it was.
         if policy.score(usage, &part.record(slot)).is_none_or(|score| score < candidate.score) {
-            return false;
+            return None;
         }
         let broadcast = &mut self.effects.broadcast;
         evict(engine, self.worker, broadcast, &mut shard, candidate.db, key)
     }
 
-    /// Evicts a key by chance. False if there is none that may go.
-    fn evict_random(&mut self, engine: &Engine, policy: Policy) -> bool {
+    /// Evicts a key by chance. Its bytes; none if there is none that may go.
+    fn evict_random(&mut self, engine: &Engine, policy: Policy) -> Option<usize> {
         let position = self.random.next_u64();
         let usage = Usage::new(engine.settings.usage_clock(), self.now_ms);
         let first_db = self.evictor.next_db;
@@ -263,6 +268,7 @@ impl Runner {
         let (worker, mut name) = (self.worker, Vec::new());
         let (random, next_db) = (&mut self.random, &mut self.evictor.next_db);
         let broadcast = &mut self.effects.broadcast;
+        let mut given_back = None;
         each_shard(engine, position, |_, shard| {
             for step in 0..databases {
                 let db = (first_db + step) % databases;
@@ -279,13 +285,16 @@ impl Runner {
                 } else {
                     continue;
                 }
-                if evict(engine, worker, broadcast, shard, db, engine.keyspace.key(&name)) {
+                let key = engine.keyspace.key(&name);
+                given_back = evict(engine, worker, broadcast, shard, db, key);
+                if given_back.is_some() {
                     *next_db = db + 1;
                     return true;
                 }
             }
             false
-        })
+        });
+        given_back
     }
 }
 
@@ -341,7 +350,8 @@ fn sample(
     }
 }
 
-/// Removes a key because memory is short, and tells of it. False if it is not there.
+/// Removes a key because memory is short, and tells of it. The bytes that come back, about; none if
+/// it is not there.
 fn evict(
     engine: &Engine,
     worker: usize,
@@ -349,10 +359,10 @@ fn evict(
     shard: &mut ShardData,
     db: usize,
     key: Key<'_>,
-) -> bool {
+) -> Option<usize> {
     let ShardData { dbs, tracked, .. } = shard;
     let part = &mut dbs[db];
-    let Some(slot) = part.find(key) else { return false };
+    let slot = part.find(key)?;
     let lazy = engine.settings.memory.frees_lazily();
     let bytes = part.record(slot).memory(ESTIMATE_SAMPLES);
     let remains = part.remove(slot);
@@ -369,7 +379,7 @@ fn evict(
     if let Some(value) = remains {
         engine.lazyfree.free_evicted(value, lazy, bytes);
     }
-    true
+    Some(bytes)
 }
 
 #[cfg(test)]
