@@ -174,7 +174,7 @@ pub fn fuzz_table(data: &[u8]) {
         // Keys repeat often enough to be found, and are many enough to grow a few segments.
         let key = u64::from(operation[1]) | (step as u64 % 24) << 8;
         let hash = hash_of(key);
-        let flags = operation[0] >> 5;
+        let flags = operation[0] >> 6;
         let ttl_ms = u64::from(operation[1]) << ((operation[0] >> 3 & 7) * 4);
         let expire_ms = now_ms + ttl_ms;
         let found = table.find(hash, |entry| Model::of(entry).key == key);
