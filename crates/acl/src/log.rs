@@ -18,6 +18,8 @@ pub const SHOWN_BYTES_MAX: usize = 1024;
 pub enum Context {
     TopLevel,
     Multi,
+    /// A command that a script called.
+    Script,
 }
 
 impl Context {
@@ -25,6 +27,7 @@ impl Context {
         match self {
             Context::TopLevel => "toplevel",
             Context::Multi => "multi",
+            Context::Script => "lua",
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod hyperloglog;
 pub mod list;
 pub mod pubsub;
 pub mod replication;
+pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
@@ -44,6 +45,7 @@ pub fn all() -> &'static [&'static [Command]] {
         transactions::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
+        scripting::COMMANDS,
         connection::COMMANDS,
         command_docs::COMMANDS,
         acl::COMMANDS,

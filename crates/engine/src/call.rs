@@ -14,7 +14,7 @@
 
 use command::declare::{Flag, Lock};
 use command::table::Entry;
-use resp::{Args, Reply};
+use resp::{Args, Protocol, Reply};
 use smallvec::SmallVec;
 use store::eviction_clock::Usage;
 use store::{Access, Inside, World};
@@ -22,7 +22,7 @@ use store::{Access, Inside, World};
 use crate::attention::{Reason, Seen};
 use crate::batch::{Plan, Runner};
 use crate::blocked;
-use crate::client::{Client, Closing, ReplyMode};
+use crate::client::{Address, Client, Closing, ReplyMode};
 use crate::cx::{Cx, Handler, KeyHashes};
 use crate::db::Db;
 use crate::engine::Engine;
@@ -113,7 +113,7 @@ impl Runner {
                 return self.end_reply(client, reply_at, out);
             }
         }
-        if engine.holds(self.now_ms, client, entry) {
+        if engine.holds(self.now_ms, client, entry, args) {
             return Ran::Held;
         }
         if multi::queues(client, entry) {
@@ -382,18 +382,36 @@ fn append(engine: &Engine, worker: usize, dbs: (usize, usize), commands: &[Vec<u
 /// Runs a queued command inside EXEC, with what EXEC holds. A SELECT inside changes the
 /// client's database for the commands behind it.
 pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: Args<'_>) {
+    call_within(cx, id, args, None);
+}
+
+/// Runs a command within another one, with what that one holds; its reply goes to the client, or to
+/// `elsewhere`.
+pub(crate) fn call_within(
+    cx: &mut Cx<'_>,
+    id: command::table::CommandId,
+    args: Args<'_>,
+    mut elsewhere: Option<(&mut Vec<u8>, Protocol)>,
+) {
     let engine = cx.engine;
     let db = cx.client.db;
     let dirty_before = cx.db.effects.dirty;
     let entry = engine.table.get(id);
     let started = store::ticks::now();
-    let reply_at = cx.reply.len();
+    let reply_at = elsewhere.as_ref().map_or(cx.reply.len(), |(out, _)| out.len());
     let client_id = cx.db.client_id;
+    let in_script = elsewhere.is_some();
     let keeps_expired = engine.stands_still(cx.db.now_ms()) && !entry.has(Flag::Write);
     {
-        // A HELLO before it may have changed the protocol.
-        let mut reply = cx.reply.lend();
-        reply.set_protocol(cx.client.protocol);
+        let reply = match &mut elsewhere {
+            Some((out, protocol)) => Reply::new(out, *protocol),
+            None => {
+                // A HELLO before it may have changed the protocol.
+                let mut reply = cx.reply.lend();
+                reply.set_protocol(cx.client.protocol);
+                reply
+            }
+        };
         let mut nested = Cx {
             args,
             db: Db {
@@ -427,7 +445,8 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
             remember_keys(&mut nested);
         }
         if engine.settings.attention.has(Reason::Monitor) {
-            engine.feed_monitors(entry, args, db, &nested.client.address);
+            let address = if in_script { &Address::Script } else { &nested.client.address };
+            engine.feed_monitors(entry, args, db, address);
         }
     }
     cx.db.effects.end_command(db, dirty_before, || encode_args(args));
@@ -436,7 +455,8 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
     if engine.count_calls(cx.db.stats, id, 1, ticks) {
         engine.note_slow(&seen, ticks);
     }
-    let (request_bytes, reply_bytes) = (args.bytes_len(), cx.reply.len() - reply_at);
+    let reply_len = elsewhere.as_ref().map_or(cx.reply.len(), |(out, _)| out.len());
+    let (request_bytes, reply_bytes) = (args.bytes_len(), reply_len - reply_at);
     if engine.settings.attention.is_large(request_bytes, reply_bytes) {
         engine.note_large(&seen, request_bytes, reply_bytes);
     }

@@ -22,6 +22,8 @@ pub enum Address {
     Tcp(SocketAddr),
     /// The path of the server's socket.
     Unix(Arc<str>),
+    /// A script that calls a command, to those who monitor.
+    Script,
     /// No socket: tests and internal calls.
     None,
 }
@@ -31,6 +33,7 @@ impl std::fmt::Display for Address {
         match self {
             Address::Tcp(a) => write!(f, "{a}"),
             Address::Unix(path) => write!(f, "{path}:0"),
+            Address::Script => f.write_str("lua"),
             Address::None => f.write_str("?:0"),
         }
     }
@@ -320,7 +323,7 @@ impl Client {
     pub fn is_local(&self) -> bool {
         match &self.address {
             Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
-            Address::Unix(_) | Address::None => true,
+            Address::Unix(_) | Address::Script | Address::None => true,
         }
     }
 

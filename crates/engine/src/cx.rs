@@ -205,6 +205,19 @@ impl<'a> Cx<'a> {
         self.engine.journal.tail()
     }
 
+    /// Tells monitors of a command before those that it will call.
+    pub(crate) fn feed_monitors_early(&self) {
+        if self.engine.settings.attention.has(crate::attention::Reason::Monitor) {
+            let (db, address) = (self.db.index, &self.client.address);
+            self.engine.feed_monitor_of_script(self.entry, self.args, db, address);
+        }
+    }
+
+    /// Counts this call among those that failed.
+    pub(crate) fn note_failed(&self) {
+        self.db.stats.per_command[self.entry.id.index()].failed.add(1);
+    }
+
     /// The command's full name in small letters, as error texts print it.
     pub fn name(&self) -> &'a str {
         &self.entry.full_name

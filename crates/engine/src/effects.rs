@@ -106,6 +106,17 @@ impl Effects {
         self.forced = true;
     }
 
+    /// How much there is to repeat.
+    pub(crate) fn mark(&self) -> (usize, (usize, usize)) {
+        (self.commands.len(), self.dbs)
+    }
+
+    /// Repeats nothing of what came since `mark`.
+    pub(crate) fn take_back(&mut self, (len, dbs): (usize, (usize, usize))) {
+        self.commands.truncate(len);
+        self.dbs = dbs;
+    }
+
     /// Repeat nothing of this command.
     pub fn propagate_nothing(&mut self) {
         self.instead = Instead::Nothing;

@@ -10,6 +10,7 @@
 //!     waits      clients that wait for keys      pubsub   who listens, and messages
 //!     mail       news for clients of others      monitors tracking pause   what CLIENT wants
 //!     latency    what took long, and when        command_logs  slow and large commands
+//!     scripts    what EVALSHA finds, libraries of functions, the states that run them
 //!     acl        users, and what they were refused   hot_keys    keys that cost the most
 //!     persistence  saving and loading
 //! ```
@@ -42,6 +43,7 @@ use crate::permission::{Acl, declared_users};
 use crate::persistence::{Persistence, SaveJob};
 use crate::pubsub::PubSub;
 use crate::sampler::{Rate, Sampler};
+use crate::scripting::Scripts;
 use crate::settings::Settings;
 use crate::stats::{ErrorStats, WorkerStats};
 use crate::tracking::Tracking;
@@ -93,6 +95,11 @@ pub trait Host: Send + Sync {
     /// Asks the allocator: `malloc-stats` (a report), `purge` (returns pages to the system),
     /// `mallctl NAME [VALUE]` (a number), `mallctl-str NAME [VALUE]` (a text).
     fn allocator(&self, request: &str) -> Result<String, String>;
+    /// Asked now and then while a script keeps workers from their loops: whether a signal wants a
+    /// shutdown.
+    fn shall_end(&self) -> bool {
+        false
+    }
     /// Begins a shutdown; the event loops end after this batch.
     fn shut_down(&self, how: Shutdown);
     /// Rewrites the configuration file with every option in it.
@@ -129,6 +136,7 @@ pub struct Engine {
     pub pubsub: PubSub,
     pub mail: Arc<Mailboxes>,
     pub monitors: Monitors,
+    pub scripts: Scripts,
     pub tracking: Tracking,
     pub pause: Pause,
     pub acl: Acl,
@@ -233,6 +241,7 @@ impl Engine {
             pubsub: PubSub::new(mail.clone()),
             mail,
             monitors: Monitors::default(),
+            scripts: Scripts::default(),
             tracking: Tracking::default(),
             pause: Pause::default(),
             acl: Acl::new(users),

@@ -45,6 +45,24 @@ fixed! {
     DELEX_NOT_STRING = "ERR Key should be of string type if conditions are specified";
     NUMKEYS = "ERR invalid numkeys value or out of range";
     NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
+    NEGATIVE_NUMKEYS = "ERR Number of keys can't be negative";
+    BAD_NUMKEYS = "ERR Bad number of keys provided";
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    NO_FUNCTION = "ERR Function not found";
+    NO_LIBRARY = "ERR Library not found";
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    SCRIPT_MAY_WRITE = "ERR Can not execute a script with write flag using *_ro command.";
+    SCRIPT_OOM = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+    SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    FUNCTION_FLUSH_MODE = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
+    SCRIPT_DEBUG_MODE = "ERR Use SCRIPT DEBUG YES/SYNC/NO";
+    NO_DEBUGGER = "ERR This server has no script debugger";
+    RESTORE_POLICY = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.";
+    FUNCTION_CODE_MISSING = "ERR Function code is missing";
+    LIBRARY_NAME_MISSING = "ERR library name argument was not given";
+    FUNCTION_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
+    NOT_A_FUNCTION = "ERR given type is not a function";
+    BAD_FUNCTION_PAYLOAD = "ERR failed loading the given functions payload";
     TOO_MANY_NUMKEYS = "ERR Number of keys can't be greater than number of args";
     LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
     KEY_VALUE_PAIRS = "ERR wrong number of key-value pairs";
@@ -263,6 +281,21 @@ impl CmdError {
     /// An error whose text is put together; it begins with its code, such as `ERR`.
     pub fn text(text: impl Into<String>) -> CmdError {
         CmdError(Cow::Owned(text.into()))
+    }
+
+    /// What is wrong with a script or a library.
+    pub fn script(why: &str) -> CmdError {
+        CmdError::text(format!("ERR {}", why.replace(['\r', '\n'], " ")))
+    }
+
+    /// An option of FUNCTION LOAD that there is not.
+    pub fn unknown_load_option(option: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unknown option given: {}", lossy(option)))
+    }
+
+    /// An argument of FUNCTION LIST that there is not.
+    pub fn unknown_list_argument(argument: &[u8]) -> CmdError {
+        CmdError::text(format!("ERR Unknown argument {}", lossy(argument)))
     }
 
     /// On a connection that has subscribed.

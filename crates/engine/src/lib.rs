@@ -41,6 +41,8 @@ pub mod pubsub;
 pub mod refuse;
 pub mod sampler;
 pub mod scan_cursor;
+mod script_call;
+pub mod scripting;
 pub mod settings;
 pub mod stats;
 mod straight;

@@ -65,6 +65,18 @@ impl Engine {
         if entry.has(Flag::SkipMonitor) || entry.has(Flag::Admin) {
             return;
         }
+        self.feed_monitor_of_script(entry, args, db, address);
+    }
+
+    /// The same for a script, which is told of before its commands.
+    #[cold]
+    pub(crate) fn feed_monitor_of_script(
+        &self,
+        entry: &Entry<Handler>,
+        args: Args<'_>,
+        db: usize,
+        address: &Address,
+    ) {
         let line: Arc<[u8]> = line(entry, args, db, address).into();
         let monitors = self.monitors.all();
         for worker in 0..self.workers() {

@@ -46,9 +46,9 @@ impl Multi {
         self.commands.len()
     }
 
-    /// The commands in the queue.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = CommandId> {
-        self.commands.iter().map(|(id, _)| *id)
+    /// The commands in the queue, with their arguments.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (CommandId, Args<'_>)> {
+        self.commands.iter().map(|(id, args)| (*id, args.as_args()))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -19,11 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use command::declare::Flag;
 use command::table::Entry;
+use resp::Args;
 
 use crate::attention::Reason;
 use crate::client::Client;
 use crate::cx::Handler;
 use crate::engine::Engine;
+use crate::scripting;
 
 /// What a pause holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +94,13 @@ impl Engine {
     }
 
     /// Whether a pause holds this command. Who follows the journal is not a client in this.
-    pub(crate) fn holds(&self, now_ms: i64, client: &Client, entry: &Entry<Handler>) -> bool {
+    pub(crate) fn holds(
+        &self,
+        now_ms: i64,
+        client: &Client,
+        entry: &Entry<Handler>,
+        args: Args<'_>,
+    ) -> bool {
         if !self.settings.attention.has(Reason::Pause) || client.follows.is_some() {
             return false;
         }
@@ -100,13 +108,18 @@ impl Engine {
             None => false,
             Some((Held::All, _)) => true,
             Some((Held::Writes, _)) => {
-                may_write(entry)
+                self.may_write(entry, args)
                     || (&*entry.full_name == "exec"
                         && client.multi.as_ref().is_some_and(|multi| {
-                            multi.commands().any(|id| may_write(self.table.get(id)))
+                            multi.calls().any(|(id, args)| self.may_write(self.table.get(id), args))
                         }))
             }
         }
+    }
+
+    /// A script that says it writes nothing is believed: it is held to that.
+    fn may_write(&self, entry: &Entry<Handler>, args: Args<'_>) -> bool {
+        may_write(entry) && scripting::may_write(self, entry.id, args) != Some(false)
     }
 
     /// The client's next command is held.

@@ -30,6 +30,7 @@ mod api;
 mod bit;
 mod cjson;
 mod cmsgpack;
+pub mod fuzz;
 mod interrupt;
 mod library;
 mod raise;

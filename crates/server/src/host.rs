@@ -15,7 +15,7 @@ use crate::inbox::Inbox;
 use crate::listen::Listeners;
 use crate::process::facts::Identity;
 use crate::process::{
-    allocator, apply, crash, dir, facts, log, memory_limit, reason, replace, rewrite,
+    allocator, apply, crash, dir, facts, log, memory_limit, reason, replace, rewrite, signals,
 };
 use crate::snapshot;
 
@@ -68,6 +68,10 @@ fn user_lines(engine: &Engine, config: &Config) -> LiveLines {
 impl Host for ServerHost {
     fn wake(&self, worker: usize) {
         self.inboxes[worker].ring();
+    }
+
+    fn shall_end(&self) -> bool {
+        signals::is_waiting()
     }
 
     fn log(&self, level: char, text: &str) {

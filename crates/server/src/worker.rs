@@ -432,7 +432,7 @@ fn watch(driver: &mut Epoll, listeners: &Listeners) -> std::io::Result<()> {
 fn is_protected_from(engine: &Engine, address: &Address) -> bool {
     let is_remote = match address {
         Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
-        Address::Unix(_) | Address::None => false,
+        Address::Unix(_) | Address::Script | Address::None => false,
     };
     is_remote && engine.settings.protected_mode.load(Relaxed) && !engine.has_password()
 }

@@ -66,6 +66,26 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        name: "script",
+        attack: script::fuzz::fuzz_source,
+        seeds: &[
+            b"local t = {} for i = 1, 9 do t[i] = redis.call('x')[1] end return t",
+            b"return {pcall(string.rep, KEYS[1], 3), tostring(1/3), #ARGV, {ok = 'x'}}",
+            b"local f = function(...) return select('#', ...) end return f(unpack({1, 2, nil, 4}))",
+            b"return setmetatable({}, {__index = function(t, k) return k end}).x",
+            b"return (('%d'):format(3.0)):gsub('(%d)', [==[%1]==])",
+        ],
+    },
+    Target {
+        name: "script_libraries",
+        attack: script::fuzz::fuzz_libraries,
+        seeds: &[
+            b"\x07>i4c0s{\"a\":[1,2.5e3,null,true,\"\\u00e9\"]}",
+            b"\x04<dB\x93\x01\x82\xa1a\xcb\x40\x09\x21\xfb\x54\x44\x2d\x18\xa1b\xc0\xda\x00\x02xy",
+            b"\x05!8hl[[[{}]],-0x1f,nan]",
+        ],
+    },
+    Target {
         name: "request",
         attack: resp::request::fuzz_request,
         seeds: &[

@@ -32,8 +32,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     yes_no("lua-enable-deprecated-api", "no", "Give scripts Lua functions that are unsafe.")
         .alias(&["lua-enable-insecure-api"])
         .at_start()
-        .hidden()
-        .later("scripts"),
+        .hidden(),
     text(
         "hash-seed",
         "",

@@ -140,7 +140,9 @@ pub(super) const STATS: &[Field] = &[
     number("evicted_clients", "Clients closed because of `maxmemory-clients`.", |s| {
         s.total(|w| w.evicted_clients.get())
     }),
-    fixed("evicted_scripts", "Scripts evicted from the cache.", "0"),
+    number("evicted_scripts", "Scripts evicted from the cache.", |s| {
+        s.engine.scripts.evicted.load(Relaxed)
+    }),
     number("total_eviction_exceeded_time", "Milliseconds above `maxmemory`.", |s| {
         s.engine.exceeded_time.total_ms()
     }),

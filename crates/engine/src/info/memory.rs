@@ -1,5 +1,7 @@
 //! INFO memory.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use config::id;
 
 use super::seen::{Seen, quotient};
@@ -23,6 +25,32 @@ fn resident(seen: &Seen<'_>) -> u64 {
 
 fn replicas(seen: &Seen<'_>) -> u64 {
     seen.clients.replica_bytes
+}
+
+fn eval_state(seen: &Seen<'_>) -> u64 {
+    seen.engine.scripts.eval_state_bytes.load(Relaxed) as u64
+}
+
+fn function_state(seen: &Seen<'_>) -> u64 {
+    seen.engine.scripts.function_state_bytes.load(Relaxed) as u64
+}
+
+fn all_states(seen: &Seen<'_>) -> u64 {
+    eval_state(seen) + function_state(seen)
+}
+
+/// How many scripts EVALSHA finds, and their bytes.
+fn scripts(seen: &Seen<'_>) -> (u64, u64) {
+    let (count, bytes) = seen.engine.scripts.cached();
+    (count as u64, bytes as u64)
+}
+
+fn libraries(seen: &Seen<'_>) -> u64 {
+    seen.engine.scripts.library_bytes.load(Relaxed) as u64
+}
+
+fn all_scripts(seen: &Seen<'_>) -> u64 {
+    scripts(seen).1 + libraries(seen)
 }
 
 fn maxmemory(seen: &Seen<'_>) -> u64 {
@@ -82,19 +110,23 @@ pub(super) const MEMORY: &[Field] = &[
     human("total_system_memory_human", "The same, for people.", |s| {
         s.fact_number("total_system_memory")
     }),
-    fixed("used_memory_lua", "Bytes of the interpreter of EVAL.", "0"),
-    fixed("used_memory_vm_eval", "The same.", "0"),
-    fixed("used_memory_lua_human", "The same, for people.", "0B"),
-    fixed("used_memory_scripts_eval", "Bytes of cached scripts.", "0"),
-    fixed("number_of_cached_scripts", "Scripts in the cache of EVALSHA.", "0"),
-    fixed("number_of_functions", "Functions loaded.", "0"),
-    fixed("number_of_libraries", "Libraries loaded.", "0"),
-    fixed("used_memory_vm_functions", "Bytes of the interpreter of functions.", "0"),
-    fixed("used_memory_vm_total", "Bytes of all interpreters.", "0"),
-    fixed("used_memory_vm_total_human", "The same, for people.", "0B"),
-    fixed("used_memory_functions", "Bytes of loaded libraries.", "0"),
-    fixed("used_memory_scripts", "Bytes of scripts and libraries.", "0"),
-    fixed("used_memory_scripts_human", "The same, for people.", "0B"),
+    number("used_memory_lua", "Bytes of the interpreter of EVAL.", eval_state),
+    number("used_memory_vm_eval", "The same.", eval_state),
+    human("used_memory_lua_human", "The same, for people.", eval_state),
+    number("used_memory_scripts_eval", "Bytes of cached scripts.", |s| scripts(s).1),
+    number("number_of_cached_scripts", "Scripts in the cache of EVALSHA.", |s| scripts(s).0),
+    number("number_of_functions", "Functions loaded.", |s| {
+        s.engine.scripts.function_count.load(Relaxed) as u64
+    }),
+    number("number_of_libraries", "Libraries loaded.", |s| {
+        s.engine.scripts.library_count.load(Relaxed) as u64
+    }),
+    number("used_memory_vm_functions", "Bytes of the interpreter of functions.", function_state),
+    number("used_memory_vm_total", "Bytes of all interpreters.", all_states),
+    human("used_memory_vm_total_human", "The same, for people.", all_states),
+    number("used_memory_functions", "Bytes of loaded libraries.", libraries),
+    number("used_memory_scripts", "Bytes of scripts and libraries.", all_scripts),
+    human("used_memory_scripts_human", "The same, for people.", all_scripts),
     number("maxmemory", "The limit, in bytes.", maxmemory),
     human("maxmemory_human", "The same, for people.", maxmemory),
     text_of("maxmemory_policy", "Option `maxmemory-policy`.", |s| {

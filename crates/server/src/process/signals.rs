@@ -86,6 +86,11 @@ pub(super) fn handle(signal: libc::c_int, handler: libc::sighandler_t, flags: li
     assert_eq!(result, 0, "the kernel takes a handler for signal {signal}");
 }
 
+/// A signal asked for a shutdown that has not begun: a script may keep workers from their loops.
+pub(crate) fn is_waiting() -> bool {
+    WAITING.load(Ordering::Acquire) != 0
+}
+
 /// Begins the shutdown that a signal asked for. For worker 0, when its inbox rings.
 pub(crate) fn obey(engine: &Engine, inside: &mut Inside<'_>) {
     let signal = WAITING.swap(0, Ordering::AcqRel);

@@ -73,7 +73,7 @@ impl Criteria<'_> {
         };
         let ip = match &client.address {
             Address::Tcp(address) => address.ip().to_string(),
-            Address::Unix(_) | Address::None => String::new(),
+            Address::Unix(_) | Address::Script | Address::None => String::new(),
         };
         [
             self.ids.as_ref().map(|ids| ids.contains(&(client.id as i64))),

@@ -1,0 +1,126 @@
+//! A command that a script calls: looked up, refused or run as a nested call, with what the script
+//! holds.
+
+use acl::log::Context;
+use command::declare::Flag;
+use resp::{ArgBuf, Protocol};
+use script::Caller;
+
+use crate::call::call_within;
+use crate::cx::Cx;
+use crate::error::CmdError;
+use crate::permission::{Attempt, describe};
+
+/// What a script may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rights {
+    pub(crate) read_only: bool,
+    /// Memory is short: commands that take some are refused, until the first that writes.
+    pub(crate) refuses_memory: bool,
+}
+
+/// Whoever runs a script, to the script.
+pub(crate) struct ScriptCaller<'c, 'a> {
+    cx: &'c mut Cx<'a>,
+    rights: Rights,
+    has_written: bool,
+    /// `redis.set_repl`; 0: what it does is not repeated.
+    targets: u8,
+}
+
+const ALL_TARGETS: u8 = 3;
+
+impl<'c, 'a> ScriptCaller<'c, 'a> {
+    pub(crate) fn new(cx: &'c mut Cx<'a>, rights: Rights) -> ScriptCaller<'c, 'a> {
+        ScriptCaller { cx, rights, has_written: false, targets: ALL_TARGETS }
+    }
+
+    /// Why the command is not run; counted.
+    fn refuse(&self, id: Option<command::table::CommandId>, why: &str) -> String {
+        let code = match why.strip_prefix('-') {
+            Some(coded) => coded.split(' ').next().unwrap_or("ERR"),
+            None => "ERR",
+        };
+        self.cx.engine.errors.count(code);
+        if let Some(id) = id {
+            self.cx.db.stats.per_command[id.index()].rejected.add(1);
+        }
+        why.to_owned()
+    }
+}
+
+impl Caller for ScriptCaller<'_, '_> {
+    fn call(
+        &mut self,
+        words: &ArgBuf,
+        protocol: Protocol,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let engine = self.cx.engine;
+        let args = words.as_args();
+        let Some(id) = engine.table.lookup_call(args.len(), |i| args.at(i)) else {
+            return Err(self.refuse(None, "Unknown Redis command called from script"));
+        };
+        let entry = engine.table.get(id);
+        if !entry.arity_allows(args.len()) {
+            let why = "Wrong number of args calling Redis command from script";
+            return Err(self.refuse(Some(id), why));
+        }
+        if entry.has(Flag::NoScript) {
+            let why = "This Redis command is not allowed from script";
+            return Err(self.refuse(Some(id), why));
+        }
+        if self.cx.client.is_restricted() {
+            let attempt = Attempt {
+                entry,
+                args,
+                db: self.cx.client.db,
+                context: Context::Script,
+                worker: self.cx.worker,
+                now_ms: self.cx.now_ms(),
+            };
+            if let Err(denied) = engine.permit(self.cx.client, &attempt) {
+                let user = self.cx.client.restricted_user().expect("only they are refused");
+                let why = describe(user, entry, denied, None);
+                return Err(self.refuse(Some(id), &format!("-NOPERM ACL failure in script: {why}")));
+            }
+        }
+        let writes = entry.has(Flag::Write);
+        if self.rights.read_only && (writes || entry.has(Flag::MayReplicate)) {
+            let why = "Write commands are not allowed from read-only scripts.";
+            return Err(self.refuse(Some(id), why));
+        }
+        if self.rights.refuses_memory && !self.has_written && entry.has(Flag::DenyOom) {
+            return Err(self.refuse(Some(id), &format!("-{}", CmdError::OOM.0)));
+        }
+        self.has_written |= writes;
+        let mark = self.cx.db.effects.mark();
+        call_within(self.cx, id, args, Some((out, protocol)));
+        if self.targets == 0 {
+            self.cx.db.effects.take_back(mark);
+        }
+        Ok(())
+    }
+
+    fn may_run(&mut self, words: &ArgBuf) -> Option<bool> {
+        let engine = self.cx.engine;
+        let args = words.as_args();
+        let id = engine.table.lookup_call(args.len(), |i| args.at(i))?;
+        let entry = engine.table.get(id);
+        let Some(user) = self.cx.client.restricted_user() else { return Some(true) };
+        Some(self.cx.try_as(user, entry, args).is_ok())
+    }
+
+    fn set_repl(&mut self, targets: u8) {
+        self.targets = targets;
+    }
+
+    fn log(&mut self, level: u8, text: &[u8]) {
+        let level = ['.', '-', '*', '#'][usize::from(level.min(3))];
+        self.cx.engine.host.log(level, &String::from_utf8_lossy(text));
+    }
+
+    fn interrupt(&mut self) -> bool {
+        !self.has_written && self.cx.engine.host.shall_end()
+    }
+}

@@ -1,0 +1,419 @@
+//! Scripts and functions: what is cached, the states that run them, what runs now.
+//!
+//! ```text
+//!   EVAL source ─► sha ─► known scripts: source, flags          (all workers; EVALSHA finds it here)
+//!                            └─► state of EVAL: compiled ─► run
+//!   FUNCTION LOAD ─► libraries and their state ─► FCALL: run
+//! ```
+//!
+//! A script owns the world while it runs: its commands are plain nested calls, as in EXEC, with
+//! nobody between them. So there is one state for EVAL and one for functions, whichever worker
+//! runs them. What happens when a script calls a command is in [`crate::script_call`].
+//!
+//! # Invariants
+//!
+//! (1) A state is taken out of its place while it runs something: nothing that a script calls can
+//!     reach it.
+//! (2) A script that only EVAL has named is forgotten when [`EVAL_SCRIPTS_MAX`] others came after;
+//!     one that SCRIPT LOAD has named is kept until SCRIPT FLUSH.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use command::table::CommandId;
+use config::id;
+use script::{Flags, Policy, Registered, Script, State, StateOptions};
+use sha1::{Digest, Sha1};
+
+use crate::cx::Cx;
+use crate::engine::{Engine, OCHRE_VERSION, REDIS_VERSION};
+use crate::error::{CmdError, CmdResult};
+use crate::script_call::{Rights, ScriptCaller};
+
+/// Scripts of EVAL that are remembered.
+const EVAL_SCRIPTS_MAX: usize = 500;
+/// Memory that each state may take.
+const STATE_BYTES_MAX: usize = 1 << 30;
+/// A library that takes longer to load is refused.
+const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
+/// Runs between two small steps of the collector.
+const RUNS_PER_STEP: u64 = 50;
+
+/// The name of a script: its SHA1 in hexadecimal digits.
+pub type Sha = [u8; 40];
+
+/// The name of a script.
+pub fn sha_of(source: &[u8]) -> Sha {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut sha = [0; 40];
+    for (pair, byte) in sha.chunks_exact_mut(2).zip(Sha1::digest(source)) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    sha
+}
+
+#[derive(Clone)]
+struct Known {
+    source: Arc<[u8]>,
+    flags: Flags,
+    code_at: usize,
+    /// Only EVAL has named it (2).
+    is_evicted: bool,
+}
+
+/// What EVALSHA finds.
+#[derive(Default)]
+struct Cache {
+    known: HashMap<Sha, Known>,
+    /// Those of EVAL, the longest unused first.
+    evals: VecDeque<Sha>,
+    bytes: usize,
+}
+
+impl Cache {
+    fn touch(&mut self, sha: &Sha) {
+        if self.evals.back() == Some(sha) {
+            return;
+        }
+        if let Some(at) = self.evals.iter().position(|known| known == sha) {
+            self.evals.remove(at);
+            self.evals.push_back(*sha);
+        }
+    }
+
+    fn forget(&mut self, sha: &Sha) {
+        if let Some(known) = self.known.remove(sha) {
+            self.bytes -= known.source.len() + size_of::<Known>();
+        }
+    }
+}
+
+/// The state of EVAL and what it has compiled.
+struct EvalState {
+    compiled: HashMap<Sha, Script>,
+    state: State,
+    runs: u64,
+}
+
+/// All of the server's scripts and libraries.
+#[derive(Default)]
+pub struct Scripts {
+    cache: Mutex<Cache>,
+    eval: Mutex<Option<Box<EvalState>>>,
+    libraries: Mutex<Registered>,
+    pub evicted: AtomicU64,
+    /// Figures for INFO, as they were when the states were last put back.
+    pub eval_state_bytes: AtomicUsize,
+    pub function_state_bytes: AtomicUsize,
+    pub library_bytes: AtomicUsize,
+    pub library_count: AtomicUsize,
+    pub function_count: AtomicUsize,
+}
+
+impl Scripts {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().expect("nobody panics holding the scripts")
+    }
+
+    /// The libraries. To be asked for by commands that no script may call.
+    pub fn libraries(&self) -> MutexGuard<'_, Registered> {
+        self.libraries.lock().expect("nobody panics holding the libraries")
+    }
+
+    /// Scripts that EVALSHA finds, and the bytes they take.
+    pub fn cached(&self) -> (usize, usize) {
+        let cache = self.cache();
+        let entries = cache.known.len() * (size_of::<Sha>() + size_of::<Known>());
+        (cache.known.len(), cache.bytes + entries)
+    }
+
+    pub fn exists(&self, sha: &[u8]) -> bool {
+        Sha::try_from(sha).is_ok_and(|sha| self.cache().known.contains_key(&sha))
+    }
+
+    pub fn source(&self, sha: &[u8]) -> Option<Arc<[u8]>> {
+        let sha = Sha::try_from(sha.to_ascii_lowercase().as_slice()).ok()?;
+        self.cache().known.get(&sha).map(|known| known.source.clone())
+    }
+
+    /// SCRIPT FLUSH. What is returned may be dropped elsewhere.
+    pub fn flush(&self) -> impl Sized + Send + use<> {
+        self.eval_state_bytes.store(0, Relaxed);
+        let state = self.eval.lock().expect("nobody panics holding the state").take();
+        (std::mem::take(&mut *self.cache()), state)
+    }
+
+    /// What a script with this name says of itself.
+    pub fn flags_of(&self, sha: &[u8]) -> Option<Flags> {
+        let sha = Sha::try_from(sha.to_ascii_lowercase().as_slice()).ok()?;
+        self.cache().known.get(&sha).map(|known| known.flags)
+    }
+
+    fn note_libraries(&self, libraries: &Registered) {
+        self.function_state_bytes.store(libraries.memory(), Relaxed);
+        self.library_bytes.store(libraries.overhead(), Relaxed);
+        self.library_count.store(libraries.len(), Relaxed);
+        self.function_count.store(libraries.function_count(), Relaxed);
+    }
+
+    /// FUNCTION DELETE.
+    pub fn delete_library(&self, name: &[u8]) -> bool {
+        let mut libraries = self.libraries();
+        let was_there = libraries.delete(name);
+        self.note_libraries(&libraries);
+        was_there
+    }
+
+    /// FUNCTION FLUSH.
+    pub fn flush_libraries(&self) -> Registered {
+        let mut libraries = self.libraries();
+        let flushed = libraries.flush();
+        self.note_libraries(&libraries);
+        flushed
+    }
+}
+
+impl Engine {
+    fn with_state_options<R>(&self, f: impl FnOnce(&StateOptions<'_>) -> R) -> R {
+        let deprecated_api = self.config().flag(id::LUA_ENABLE_DEPRECATED_API);
+        f(&StateOptions {
+            redis_version: REDIS_VERSION,
+            server: ("ochre", OCHRE_VERSION),
+            deprecated_api,
+            memory_max: STATE_BYTES_MAX,
+        })
+    }
+
+    /// FUNCTION LOAD; the library's name.
+    pub fn load_library(&self, source: &[u8], replace: bool) -> Result<String, CmdError> {
+        let mut libraries = self.scripts.libraries();
+        let loaded = self.with_state_options(|options| {
+            libraries.load(source, replace, Some(LOAD_TIMEOUT), options)
+        });
+        self.scripts.note_libraries(&libraries);
+        loaded.map_err(|why| CmdError::script(&why))
+    }
+
+    /// FUNCTION RESTORE.
+    pub fn restore_libraries(&self, sources: &[&[u8]], policy: Policy) -> CmdResult {
+        let mut libraries = self.scripts.libraries();
+        let restored =
+            self.with_state_options(|options| libraries.restore(sources, policy, options));
+        self.scripts.note_libraries(&libraries);
+        restored.map_err(|why| CmdError::script(&why))
+    }
+
+    /// Compiles a script and remembers it. `by_eval`: it may be forgotten (2).
+    pub fn load_script(&self, source: &[u8], by_eval: bool) -> Result<Sha, CmdError> {
+        let sha = sha_of(source);
+        if let Some(known) = self.scripts.cache().known.get_mut(&sha) {
+            if !by_eval {
+                known.is_evicted = false;
+            }
+            return Ok(sha);
+        }
+        let (flags, code_at) =
+            script::script_flags(source).map_err(|why| CmdError::script(&why))?;
+        let known = Known { source: source.into(), flags, code_at, is_evicted: by_eval };
+        self.with_eval_state(|eval| eval.compile(&sha, &known).map(|_| ()))?;
+        let mut evicted = Vec::new();
+        {
+            let mut cache = self.scripts.cache();
+            if by_eval {
+                while cache.evals.len() >= EVAL_SCRIPTS_MAX {
+                    let Some(oldest) = cache.evals.pop_front() else { break };
+                    if cache.known.get(&oldest).is_some_and(|known| known.is_evicted) {
+                        cache.forget(&oldest);
+                        evicted.push(oldest);
+                        self.scripts.evicted.fetch_add(1, Relaxed);
+                    }
+                }
+                cache.evals.push_back(sha);
+            }
+            cache.bytes += known.source.len() + size_of::<Known>();
+            cache.known.insert(sha, known);
+        }
+        if !evicted.is_empty() {
+            self.with_eval_state(|eval| {
+                evicted.iter().for_each(|sha| drop(eval.compiled.remove(sha)));
+            });
+        }
+        Ok(sha)
+    }
+
+    /// Takes the state of EVAL out of its place and puts it back (1).
+    fn with_eval_state<R>(&self, f: impl FnOnce(&mut EvalState) -> R) -> R {
+        let place = || self.scripts.eval.lock().expect("nobody panics holding the state");
+        let taken = place().take();
+        let mut eval = taken.unwrap_or_else(|| {
+            let state = self.with_state_options(State::new);
+            Box::new(EvalState { compiled: HashMap::new(), state, runs: 0 })
+        });
+        let result = f(&mut eval);
+        self.scripts.eval_state_bytes.store(eval.state.memory(), Relaxed);
+        *place() = Some(eval);
+        result
+    }
+}
+
+impl EvalState {
+    fn compile(&mut self, sha: &Sha, known: &Known) -> Result<&Script, CmdError> {
+        if !self.compiled.contains_key(sha) {
+            let script = self
+                .state
+                .compile(&known.source[known.code_at..], "@user_script")
+                .map_err(|why| {
+                    CmdError::script(&format!("Error compiling script (new function): {why}"))
+                })?;
+            self.compiled.insert(*sha, script);
+        }
+        Ok(&self.compiled[sha])
+    }
+}
+
+/// The keys and the other arguments of a call.
+fn split_keys(cx: &Cx<'_>, not_integer: CmdError) -> Result<usize, CmdError> {
+    let count = base::number::parse_i64(cx.arg(2)).ok_or(not_integer)?;
+    if count > (cx.argc() - 3) as i64 {
+        return Err(CmdError::TOO_MANY_NUMKEYS);
+    }
+    usize::try_from(count).map_err(|_| CmdError::NEGATIVE_NUMKEYS)
+}
+
+/// Why a script with these flags must not run now.
+fn rights(cx: &Cx<'_>, flags: Flags, read_only: bool) -> Result<Rights, CmdError> {
+    let max_bytes = cx.engine.settings.memory.max_bytes();
+    let out_of_memory = max_bytes != 0 && cx.engine.exceeds(max_bytes);
+    let declares = !flags.has(Flags::COMPATIBLE);
+    if declares && read_only && !flags.has(Flags::NO_WRITES) {
+        return Err(CmdError::SCRIPT_MAY_WRITE);
+    }
+    let takes_memory = !flags.has(Flags::ALLOW_OOM) && !flags.has(Flags::NO_WRITES);
+    if declares && takes_memory && out_of_memory {
+        return Err(CmdError::SCRIPT_OOM);
+    }
+    Ok(Rights {
+        read_only: read_only || (declares && flags.has(Flags::NO_WRITES)),
+        refuses_memory: out_of_memory && !(declares && flags.has(Flags::ALLOW_OOM)),
+    })
+}
+
+/// The handler of EVAL and EVAL_RO.
+pub fn eval(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
+    let keys = split_keys(cx, CmdError::NOT_INTEGER)?;
+    cx.feed_monitors_early();
+    let sha = cx.engine.load_script(cx.arg(1), true)?;
+    run_script(cx, &sha, keys, read_only)
+}
+
+/// The handler of EVALSHA and EVALSHA_RO.
+pub fn evalsha(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
+    cx.feed_monitors_early();
+    let sha = cx.arg(1).to_ascii_lowercase();
+    let sha = Sha::try_from(sha.as_slice()).map_err(|_| CmdError::NO_SCRIPT)?;
+    let keys = split_keys(cx, CmdError::NOT_INTEGER)?;
+    run_script(cx, &sha, keys, read_only)
+}
+
+fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdResult {
+    let engine = cx.engine;
+    let known = {
+        let mut cache = engine.scripts.cache();
+        let known = cache.known.get(sha).cloned().ok_or(CmdError::NO_SCRIPT)?;
+        if known.is_evicted {
+            cache.touch(sha);
+        }
+        known
+    };
+    let rights = rights(cx, known.flags, read_only)?;
+    let name = std::str::from_utf8(sha).expect("digits are text");
+    let args = cx.args;
+    engine.with_eval_state(|eval| {
+        eval.compile(sha, &known)?;
+        let script = &eval.compiled[sha];
+        let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
+        let ran = run_as_caller(cx, rights, |caller, protocol, out| {
+            eval.state.run_script(script, name, keys, argv, caller, protocol, out)
+        });
+        eval.runs += 1;
+        if eval.runs.is_multiple_of(RUNS_PER_STEP) {
+            eval.state.step_collector();
+        }
+        ran
+    })
+}
+
+/// The handler of FCALL and FCALL_RO.
+pub fn fcall(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
+    cx.feed_monitors_early();
+    let engine = cx.engine;
+    let (flags, name) = {
+        let libraries = engine.scripts.libraries();
+        let function = libraries.function(cx.arg(1)).ok_or(CmdError::NO_FUNCTION)?;
+        (function.flags, function.name.clone())
+    };
+    let keys = split_keys(cx, CmdError::BAD_NUMKEYS)?;
+    let rights = rights(cx, flags, read_only)?;
+    let args = cx.args;
+    // (1).
+    let libraries = std::mem::take(&mut *engine.scripts.libraries());
+    let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
+    let ran = run_as_caller(cx, rights, |caller, protocol, out| {
+        libraries
+            .run(name.as_bytes(), keys, argv, caller, protocol, out)
+            .expect("the function was just found, and nobody can have deleted it")
+    });
+    engine.scripts.note_libraries(&libraries);
+    *engine.scripts.libraries() = libraries;
+    ran
+}
+
+/// Runs a script with the client's rights; its reply, or its error, becomes the command's.
+fn run_as_caller(
+    cx: &mut Cx<'_>,
+    rights: Rights,
+    run: impl FnOnce(
+        &mut ScriptCaller<'_, '_>,
+        resp::Protocol,
+        &mut Vec<u8>,
+    ) -> Result<(), script::Failure>,
+) -> CmdResult {
+    let protocol = cx.reply.protocol();
+    let db = cx.client.db;
+    let mut out = Vec::new();
+    let mut caller = ScriptCaller::new(cx, rights);
+    let ran = run(&mut caller, protocol, &mut out);
+    cx.client.db = db;
+    // What its commands leave says what to repeat; the script itself adds nothing.
+    cx.db.effects.propagate_nothing();
+    match ran {
+        Ok(()) => {
+            cx.reply.raw(&out);
+            Ok(())
+        }
+        Err(failure) if failure.is_new => {
+            Err(CmdError::text(String::from_utf8_lossy(&failure.text).into_owned()))
+        }
+        Err(failure) => {
+            // The command that failed has counted it.
+            cx.reply.error(&failure.text);
+            cx.note_failed();
+            Ok(())
+        }
+    }
+}
+
+/// What `id` runs as, once it is known what the script says of itself: whether it may write.
+pub(crate) fn may_write(engine: &Engine, id: CommandId, args: resp::Args<'_>) -> Option<bool> {
+    let name = &*engine.table.get(id).full_name;
+    let flags = match (name, args.get(1)?) {
+        ("eval", source) => script::script_flags(source).ok()?.0,
+        ("evalsha", sha) => engine.scripts.flags_of(sha)?,
+        ("fcall", function) => engine.scripts.libraries().function(function)?.flags,
+        _ => return None,
+    };
+    (!flags.has(Flags::COMPATIBLE)).then(|| !flags.has(Flags::NO_WRITES))
+}
