@@ -15,6 +15,7 @@
 //! | [`lzf`] | the compression of strings in RDB files |
 //! | [`random`] | a fast generator |
 //! | [`clock`] | wall clock and monotonic time |
+//! | [`disk`] | files and directories as a trait, so that tests can lie |
 //! | [`memory_text`] | byte counts for humans |
 //! | [`case`] | comparing without regard to case |
 
@@ -25,6 +26,7 @@ pub mod case;
 pub mod clock;
 pub mod crc;
 pub mod decimal;
+pub mod disk;
 mod float_bits;
 pub mod glob;
 pub mod lzf;

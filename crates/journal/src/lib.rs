@@ -68,6 +68,8 @@
 //! The shape, concurrent reservation and parallel copy under a contiguous watermark, is that of
 //! the redo log of MySQL 8; blocks shared by backlog and replicas are Redis 7's.
 
+#[cfg(not(loom))]
+pub mod aof;
 mod block;
 mod journal;
 mod reader;
