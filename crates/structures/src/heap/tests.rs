@@ -31,7 +31,7 @@ fn records_keep_their_bytes_under_random_allocation() {
             let is_alloc = chance < if step < STEPS / 2 { 160 } else { 80 };
             if is_alloc || records.is_empty() {
                 let record = heap.alloc(bytes);
-                assert!(record.cast::<u64>().is_aligned());
+                assert!(record.cast::<u32>().is_aligned());
                 fill(record, bytes, step as u8);
                 records.push((record, bytes, step as u8));
             } else {

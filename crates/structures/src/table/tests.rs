@@ -86,7 +86,7 @@ fn it_agrees_with_a_btree_map_while_growing_and_shrinking() {
             let key = random.below(top * 2);
             let slot = find(&table, key);
             assert_eq!(slot.map(|slot| slot.flags()), model.get(&key).map(|m| m.1), "{key}");
-            let (flags, expire_ms) = (random.below(8) as u8, 1000 + random.below(1 << 30));
+            let (flags, expire_ms) = (random.below(4) as u8, 1000 + random.below(1 << 30));
             let entry = || Model { key, hash: mix(key), expire_ms }.leak();
             match (slot, random.below(10) < inserts_in_ten) {
                 (None, true) => {
