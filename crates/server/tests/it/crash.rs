@@ -29,12 +29,15 @@ fn a_signal_from_outside_is_reported_with_its_sender() {
 fn a_signal_that_hits_a_background_thread_is_reported_too() {
     let server = Server::start(&[]);
     let mut found: Option<libc::pid_t> = None;
-    until("there is a background thread", || {
+    // Asleep, it has what a thread is given at its start: its signal stack too.
+    until("there is a background thread that waits for work", || {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
         found = tasks.map(|task| task.expect("an entry").path()).find_map(|task| {
             let name = std::fs::read_to_string(task.join("comm")).ok()?;
             let tid = task.file_name()?.to_str()?.parse().ok()?;
-            (name.trim() == "lazyfree").then_some(tid)
+            let stat = std::fs::read_to_string(task.join("stat")).ok()?;
+            let is_asleep = stat.rsplit(')').next()?.trim_start().starts_with('S');
+            (name.trim() == "lazyfree" && is_asleep).then_some(tid)
         });
         found.is_some()
     });
