@@ -61,8 +61,6 @@ pub struct Persistence {
     pub load_total_bytes: AtomicU64,
     pub load_bytes: AtomicU64,
     pub load_used_memory: AtomicU64,
-    /// The code of each library of functions, as it came with a file: it is written to the next.
-    libraries: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Default)]
@@ -107,11 +105,6 @@ impl Persistence {
     #[inline]
     pub fn is_loading(&self) -> bool {
         self.is_loading.load(Relaxed)
-    }
-
-    /// The libraries of functions that a file has beside the keys.
-    pub fn libraries(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.libraries.lock().expect("nobody panics holding libraries")
     }
 
     /// Keys that the last load put into the data set.
@@ -220,7 +213,7 @@ impl Engine {
                 aux("used-mem", self.host.used_memory().to_string()),
                 aux("aof-base", "0".to_owned()),
             ],
-            libraries: self.persistence.libraries().clone(),
+            libraries: self.scripts.library_sources(),
             sizes: sizes.map(|(db, (keys, expires))| (db, keys, expires)).collect(),
             has_checksum,
         };

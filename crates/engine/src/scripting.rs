@@ -123,6 +123,11 @@ impl Scripts {
         self.libraries.lock().expect("nobody panics holding the libraries")
     }
 
+    /// The code of each library, as files have it beside the keys.
+    pub fn library_sources(&self) -> Vec<Vec<u8>> {
+        self.libraries().iter().map(|(_, library)| library.code.to_vec()).collect()
+    }
+
     /// Scripts that EVALSHA finds, and the bytes they take.
     pub fn cached(&self) -> (usize, usize) {
         let cache = self.cache();

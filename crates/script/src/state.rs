@@ -150,6 +150,16 @@ impl State {
         Ok(Value::Table(table))
     }
 
+    /// Keys and the other arguments, as the language has them.
+    fn arguments<'a>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        argv: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Result<(Value, Value), Failure> {
+        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
+        arguments.map_err(|error| memory_failure(&error))
+    }
+
     /// Runs a script of EVAL; its value becomes the reply.
     #[expect(clippy::too_many_arguments, reason = "a script, what it is given, and where to")]
     pub fn run_script<'a>(
@@ -162,8 +172,7 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
-        let (keys, argv) = arguments.map_err(|error| memory_failure(&error))?;
+        let (keys, argv) = self.arguments(keys, argv)?;
         self.set_arguments(&keys, &argv);
         self.run(&script.0, (), name, caller, protocol, out)
     }
@@ -180,8 +189,7 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
-        let arguments = arguments.map_err(|error| memory_failure(&error))?;
+        let arguments = self.arguments(keys, argv)?;
         self.run(function, arguments, name, caller, protocol, out)
     }
 

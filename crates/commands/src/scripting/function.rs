@@ -125,17 +125,13 @@ const HELP: Command = Command {
 };
 
 const KILL: Command = Command {
-    name: "KILL",
+    since: BASE.since,
     summary: "Ends the function that runs, if it has written nothing.",
-    complexity: "O(1)",
-    flags: &[NoScript, AllowBusy],
-    tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
     examples: &[
         ("FUNCTION KILL", "(error) NOTBUSY No scripts in execution right now."),
         ("FUNCTION KILL now", "(error) ERR wrong number of arguments for 'function|kill' command"),
     ],
-    handler: |_| Err(CmdError::NOT_BUSY),
-    ..BASE
+    ..super::script::KILL
 };
 
 const LIST: Command = Command {

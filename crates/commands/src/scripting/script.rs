@@ -116,7 +116,7 @@ const HELP: Command = Command {
     ..BASE
 };
 
-const KILL: Command = Command {
+pub(super) const KILL: Command = Command {
     name: "KILL",
     summary: "Ends the script that runs, if it has written nothing.",
     complexity: "O(1)",

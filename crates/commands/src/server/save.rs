@@ -236,7 +236,20 @@ mod tests {
             // What is written is read again, libraries too.
             server.reply(&mut ann, "DEBUG RELOAD");
             assert_eq!(server.reply(&mut ann, "DEBUG DIGEST"), ours);
-            assert_eq!(server.engine.persistence.libraries().len(), 1);
+            assert_eq!(server.engine.scripts.libraries().len(), 1);
         }
+    }
+
+    #[test]
+    fn functions_are_saved_and_can_be_called_when_loaded() {
+        let mut server = debuggable(2);
+        let mut ann = server.connect();
+        let code = "#!lua name=lib\\nredis.register_function('f', function() return 7 end)";
+        server.reply(&mut ann, &format!("FUNCTION LOAD \"{code}\""));
+        assert_eq!(server.reply(&mut ann, "SAVE"), Value::Simple(b"OK".to_vec()));
+        server.reply(&mut ann, "FUNCTION FLUSH");
+        assert!(server.reply(&mut ann, "FCALL f 0").is_error());
+        assert_eq!(server.reply(&mut ann, "DEBUG RELOAD NOSAVE"), Value::Simple(b"OK".to_vec()));
+        assert_eq!(server.reply(&mut ann, "FCALL f 0"), Value::Integer(7));
     }
 }

@@ -39,6 +39,8 @@ pub enum LoadFailure {
     },
     /// It has more databases than the server.
     Database(usize),
+    /// A library of functions that is none.
+    Library(String),
 }
 
 impl std::fmt::Display for LoadFailure {
@@ -52,6 +54,7 @@ impl std::fmt::Display for LoadFailure {
                 f,
                 "the file has a database {db}: the server was started with fewer (see 'databases')"
             ),
+            LoadFailure::Library(why) => write!(f, "Failed creating the function library: {why}"),
         }
     }
 }
@@ -91,7 +94,7 @@ impl Engine {
             counter.store(0, Relaxed);
         }
         if merge == Merge::Refuse {
-            persistence.libraries().clear();
+            drop(self.scripts.flush_libraries());
         }
         persistence.load_started_s.store(base::clock::unix_ms() / 1000, Relaxed);
         persistence.load_total_bytes.store(total_bytes, Relaxed);
@@ -165,7 +168,7 @@ impl Engine {
             Item::Aux { name, text } => self.load_aux(&name, &text, now_ms),
             // Tables grow in small steps: there is nothing to make room for.
             Item::Sizes { .. } => {}
-            Item::Library(code) => self.persistence.libraries().push(code),
+            Item::Library(code) => self.load_library_of_file(&code, loading.merge)?,
             Item::Empty(key) => {
                 let line = format!("Loading skips the empty key: {}", key.escape_ascii());
                 self.host.log('*', &line);
@@ -181,6 +184,15 @@ impl Engine {
             Item::End => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn load_library_of_file(&self, code: &[u8], merge: Merge) -> Result<(), LoadFailure> {
+        let policy = match merge {
+            Merge::Refuse => script::Policy::Append,
+            Merge::Replace => script::Policy::Replace,
+        };
+        let restored = self.restore_libraries(&[code], policy);
+        restored.map_err(|error| LoadFailure::Library(error.0.into_owned()))
     }
 
     fn load_aux(&self, name: &[u8], text: &[u8], now_ms: i64) {
