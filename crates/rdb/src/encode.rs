@@ -75,19 +75,23 @@ fn write_list(kind: Kind, list: ListRef<'_>, writer: &mut Writer) {
     let nodes = list.nodes();
     writer.length(nodes.len() as u64);
     for node in nodes {
-        let (container, bytes) = match node {
-            NodeRef::Packed(pack) => (container::PACKED, pack.as_bytes()),
-            NodeRef::Plain(element) => (container::PLAIN, element),
-        };
-        writer.length(container);
-        writer.string(bytes);
+        match node {
+            NodeRef::Packed(pack) => {
+                writer.length(container::PACKED);
+                writer.string(&pack.to_redis());
+            }
+            NodeRef::Plain(element) => {
+                writer.length(container::PLAIN);
+                writer.string(element);
+            }
+        }
     }
 }
 
 fn write_set(kind: Kind, set: SetRef<'_>, writer: &mut Writer) {
     match (kind, set) {
         (Kind::SetIntset, SetRef::Intset(set)) => writer.string(set.as_bytes()),
-        (Kind::SetListpack, SetRef::Listpack(pack)) => writer.string(pack.as_bytes()),
+        (Kind::SetListpack, SetRef::Listpack(pack)) => writer.string(&pack.to_redis()),
         _ => {
             writer.length(set.len() as u64);
             for member in set.iter() {
@@ -99,7 +103,7 @@ fn write_set(kind: Kind, set: SetRef<'_>, writer: &mut Writer) {
 
 fn write_sorted_set(kind: Kind, set: SortedSetRef<'_>, writer: &mut Writer) {
     if let (Kind::ZSetListpack, SortedSetRef::Listpack(pack)) = (kind, set) {
-        return writer.string(pack.as_bytes());
+        return writer.string(&pack.to_redis());
     }
     // The greatest first: a skiplist takes what is always in front in no time.
     writer.length(set.len() as u64);

@@ -20,8 +20,9 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Takes bytes that claim to be such a listpack.
-    pub(crate) fn of(bytes: Vec<u8>, size: usize) -> Result<Groups> {
-        let count = valid(&bytes)?;
+    pub(crate) fn of(mut bytes: Vec<u8>, size: usize) -> Result<Groups> {
+        let (_, count) = valid(&bytes)?;
+        bytes.drain(..listpack::LENGTH_LEN);
         if !count.is_multiple_of(size) {
             return Err(Bad::Corrupt("a listpack with half a pair"));
         }
@@ -80,12 +81,12 @@ impl Groups {
 
 pub(crate) const TWICE: Bad = Bad::Corrupt("a member or field that comes twice");
 
-/// A listpack that may be a node of a list; gives the count of its elements.
-pub(crate) fn valid(bytes: &[u8]) -> Result<usize> {
+/// A listpack that may be a node of a list, and the count of its elements.
+pub(crate) fn valid(bytes: &[u8]) -> Result<(Listpack<'_>, usize)> {
     if bytes.len() > listpack::BYTES_MAX {
         return Err(Bad::Corrupt("a listpack that is too large"));
     }
-    listpack::validate(bytes).map_err(|invalid| Bad::Corrupt(invalid.0))
+    Listpack::of_redis(bytes).map_err(|invalid| Bad::Corrupt(invalid.0))
 }
 
 fn canonical(value: Value<'_>) -> Value<'_> {
@@ -120,7 +121,7 @@ mod tests {
     fn pack(texts: &[&str]) -> Vec<u8> {
         let mut pack = listpack::new();
         listpack::extend(&mut pack, texts.iter().map(|text| Value::of(text.as_bytes())));
-        pack
+        Listpack::new(&pack).to_redis()
     }
 
     #[test]
@@ -136,8 +137,8 @@ mod tests {
         let mut written = listpack::new();
         listpack::append(&mut written, Value::Bytes(b"12"));
         listpack::append(&mut written, Value::Bytes(b"x"));
-        let groups = Groups::of(written, 1).unwrap();
-        assert_eq!(groups.bytes, pack(&["12", "x"]));
+        let groups = Groups::of(Listpack::new(&written).to_redis(), 1).unwrap();
+        assert_eq!(groups.view().to_redis(), pack(&["12", "x"]));
     }
 
     #[test]
@@ -152,7 +153,8 @@ mod tests {
     #[test]
     fn a_ziplist_keeps_its_elements() {
         let old = ziplist(&[b"\x01f", b"\xfe\x20", b"\x0212", b"\xf1"]);
-        assert_eq!(listpack_of_ziplist(&old).unwrap(), pack(&["f", "32", "12", "0"]));
+        let new = listpack_of_ziplist(&old).unwrap();
+        assert_eq!(Listpack::new(&new).to_redis(), pack(&["f", "32", "12", "0"]));
         assert_eq!(Groups::of_ziplist(&ziplist(&[]), 2).unwrap_err(), Bad::Empty);
     }
 }

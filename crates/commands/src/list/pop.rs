@@ -67,9 +67,7 @@ fn pop(cx: &mut Cx<'_>, end: End) -> CmdResult {
     let popped = cx.db.edit(key, Absent::Skip, |list: &mut List| match count {
         Some(count) => take(reply, list, end, count, &limits),
         None => {
-            let value = list.view().at_end(end);
-            reply_value(reply, value.expect("a list is not empty"));
-            list.drop_end(end, 1, &limits);
+            list.pop_end(end, &limits, |value| reply_value(reply, value));
             1
         }
     })?;

@@ -51,8 +51,7 @@ pub(super) fn nodes(reader: &mut Reader<'_>, limits: &Limits, form: Nodes) -> Re
         match (container, form) {
             (container::PLAIN, _) if !node.is_empty() => list.push_node(NodeRef::Plain(node)),
             (container::PACKED, Nodes::Tagged) => {
-                pack::valid(node)?;
-                list.push_node(NodeRef::Packed(Listpack::new(node)));
+                list.push_node(NodeRef::Packed(pack::valid(node)?.0));
             }
             (container::PACKED, Nodes::Ziplists) => {
                 let node = pack::listpack_of_ziplist(node)?;

@@ -26,10 +26,10 @@ pub(super) fn kind(hash: HashRef<'_>, style: Style) -> Kind {
 pub(super) fn write(kind: Kind, hash: HashRef<'_>, writer: &mut Writer) {
     let earliest_ms = hash.iter().filter_map(|field| field.expire_ms).min();
     match (kind, hash.packed()) {
-        (Kind::HashListpack, Some((_, pack))) => return writer.string(pack.as_bytes()),
+        (Kind::HashListpack, Some((_, pack))) => return writer.string(&pack.to_redis()),
         (Kind::HashListpackEx, Some((_, pack))) => {
             writer.moment_ms(earliest_ms.unwrap_or(0));
-            return writer.string(pack.as_bytes());
+            return writer.string(&pack.to_redis());
         }
         (Kind::HashMetadata, _) => writer.moment_ms(earliest_ms.unwrap_or(0)),
         _ => {}

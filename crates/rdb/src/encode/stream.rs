@@ -35,7 +35,7 @@ pub(super) fn write(kind: Kind, stream: &Stream, writer: &mut Writer) {
     writer.length(log.node_count() as u64);
     for node in log.nodes() {
         writer.string(&id_bytes(node.first()));
-        writer.string(node.bytes());
+        writer.string(&node.to_redis());
     }
     writer.length(log.len());
     id(log.last_id(), writer);

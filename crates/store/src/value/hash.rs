@@ -302,7 +302,7 @@ impl View for HashRef<'_> {
 
     fn bytes(&self, _samples: usize) -> usize {
         match self {
-            HashRef::Packed(_, pack) => pack.byte_len(),
+            HashRef::Packed(_, pack) => pack.as_bytes().len(),
             HashRef::Table(table) => table.bytes(),
         }
     }

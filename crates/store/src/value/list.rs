@@ -91,6 +91,21 @@ impl List {
         self.push_all(end, std::iter::once(element), limits);
     }
 
+    /// Gives the element at an end to `f` and takes it out. The list is not empty.
+    pub fn pop_end(&mut self, end: End, limits: &Limits, f: impl FnOnce(Value<'_>)) {
+        match &mut self.0 {
+            Owned::Packed(pack) => {
+                f(NodeRef::Packed(pack.view()).at_end(end).expect("the list is not empty"));
+                drop_packed(pack, end, 1);
+                fit_if_half_empty(pack);
+            }
+            Owned::Quick(quick) => {
+                quick.pop_end(end, f);
+                self.settle_smaller(limits);
+            }
+        }
+    }
+
     /// Takes up to `count` elements out at an end.
     pub fn drop_end(&mut self, end: End, count: usize, limits: &Limits) {
         match &mut self.0 {

@@ -318,7 +318,7 @@ impl View for SortedSetRef<'_> {
     fn bytes(&self, _: usize) -> usize {
         match self {
             SortedSetRef::Skiplist(set) => size_of::<ScoredSet>() + set.bytes(),
-            SortedSetRef::Listpack(pack) => pack.byte_len(),
+            SortedSetRef::Listpack(pack) => pack.as_bytes().len(),
         }
     }
 }

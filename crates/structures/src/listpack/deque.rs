@@ -25,7 +25,9 @@
 //! (2) `len` is the number of its entries, also beyond 65535.
 
 use super::entry::{encode, entry_end};
-use super::{BYTES_MAX, COUNT_UNKNOWN, EMPTY_LEN, END, HEADER_LEN, Listpack, Value, validate};
+use super::{
+    BYTES_MAX, COUNT_UNKNOWN, EMPTY_LEN, END, HEADER_LEN, LENGTH_LEN, Listpack, Value, validate,
+};
 use crate::packed;
 
 /// See the module's essay.
@@ -68,9 +70,13 @@ impl Deque {
         self.len == 0
     }
 
-    /// Bytes of the listpack.
+    /// [`Listpack::byte_len`].
     #[inline]
     pub fn byte_len(&self) -> usize {
+        LENGTH_LEN + self.held_len()
+    }
+
+    fn held_len(&self) -> usize {
         self.buf.len() - self.start as usize
     }
 
@@ -165,7 +171,7 @@ impl Deque {
 
     /// Gives all memory back that is not needed.
     pub fn fit(&mut self) {
-        let class = packed::size_class(self.byte_len());
+        let class = packed::size_class(self.held_len());
         if class < packed::size_class(self.buf.capacity()) {
             self.close_room();
             self.buf.shrink_to(class);
@@ -180,12 +186,9 @@ impl Deque {
     /// Writes the header of a listpack that begins at `start` now.
     #[inline]
     fn write_header(&mut self, start: usize, len: u32) {
-        let total = self.buf.len() - start;
-        assert!(total <= BYTES_MAX, "a listpack stays below a gibibyte");
-        let header = &mut self.buf[start..start + HEADER_LEN];
-        header[..4].copy_from_slice(&(total as u32).to_le_bytes());
+        assert!(self.buf.len() - start <= BYTES_MAX, "a listpack stays below a gibibyte");
         let count = u16::try_from(len).unwrap_or(COUNT_UNKNOWN);
-        header[4..].copy_from_slice(&count.to_le_bytes());
+        self.buf[start..start + HEADER_LEN].copy_from_slice(&count.to_le_bytes());
         (self.start, self.len) = (start as u32, len);
     }
 
@@ -196,7 +199,7 @@ impl Deque {
 
     /// What moving to the other end must win, to be worth it.
     fn worthwhile(&self, more: usize) -> usize {
-        more + self.byte_len() / 8
+        more + self.held_len() / 8
     }
 
     #[cold]
@@ -218,9 +221,9 @@ impl Deque {
         let room = if self.buf.capacity() - end >= worthwhile {
             worthwhile
         } else {
-            let capacity = packed::size_class(self.byte_len() + worthwhile);
+            let capacity = packed::size_class(self.held_len() + worthwhile);
             let mut buf = Vec::with_capacity(capacity);
-            let room = capacity - self.byte_len();
+            let room = capacity - self.held_len();
             buf.resize(room, 0);
             buf.extend_from_slice(&self.buf[start..]);
             self.buf = buf;
@@ -243,7 +246,7 @@ impl Clone for Deque {
     /// A copy without room.
     fn clone(&self) -> Deque {
         let mut buf = Vec::new();
-        packed::reserve(&mut buf, self.byte_len());
+        packed::reserve(&mut buf, self.held_len());
         buf.extend_from_slice(self.view().as_bytes());
         Deque { buf, start: 0, len: self.len }
     }
@@ -255,7 +258,7 @@ impl std::fmt::Debug for Deque {
     }
 }
 
-const _: () = assert!(size_of::<Deque>() == 32 && EMPTY_LEN == 7);
+const _: () = assert!(size_of::<Deque>() == 32 && EMPTY_LEN == 3);
 
 #[cfg(test)]
 mod tests {
@@ -349,7 +352,7 @@ mod tests {
             assert!(back.allocated() <= 16 + back.byte_len() * 5 / 4);
         }
         front.fit();
-        assert_eq!(front.allocated(), packed::size_class(front.byte_len()));
+        assert_eq!(front.allocated(), packed::size_class(front.held_len()));
     }
 
     #[test]

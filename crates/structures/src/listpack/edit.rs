@@ -57,7 +57,7 @@ pub fn append_entries(pack: &mut Vec<u8>, raw: &[u8], count: usize) {
     pack.pop();
     pack.extend_from_slice(raw);
     pack.push(END);
-    set_total(pack);
+    assert!(pack.len() <= BYTES_MAX, "a listpack stays below a gibibyte");
     count_more(pack, count);
 }
 
@@ -114,7 +114,6 @@ pub fn delete_groups(pack: &mut Vec<u8>, positions: &[usize], group: usize) {
         write += kept_to - kept_from;
     }
     pack.truncate(write);
-    set_total(pack);
     count_less(pack, removed);
 }
 
@@ -138,25 +137,16 @@ fn put(pack: &mut Vec<u8>, at: usize, old_len: usize, value: Value<'_>) {
         pack.drain(at + new_len..at + old_len);
     }
     encode(&mut pack[at..at + new_len], value);
-    set_total(pack);
 }
 
 fn remove(pack: &mut Vec<u8>, from: usize, to: usize, count: usize) {
     pack.drain(from..to);
-    set_total(pack);
     count_less(pack, count);
 }
 
 #[inline]
-fn set_total(pack: &mut [u8]) {
-    assert!(pack.len() <= BYTES_MAX, "a listpack stays below a gibibyte");
-    let total = pack.len() as u32;
-    pack[..4].copy_from_slice(&total.to_le_bytes());
-}
-
-#[inline]
 fn set_count(pack: &mut [u8], count: u16) {
-    pack[4..6].copy_from_slice(&count.to_le_bytes());
+    pack[..2].copy_from_slice(&count.to_le_bytes());
 }
 
 /// Counts entries that came. What no longer fits is unknown.

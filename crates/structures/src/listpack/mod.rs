@@ -1,14 +1,17 @@
 //! Listpack: a sequence of strings and integers in one buffer, with two bytes of overhead for most.
 //!
 //! Small lists, hashes, sorted sets and sets are listpacks, and so are the nodes of large lists and
-//! streams. The bytes are exactly Redis's, so that DUMP, RDB files and full resynchronization need
-//! no conversion.
+//! streams. The bytes are Redis's but for the length in front, which every owner knows anyway: it is
+//! written for DUMP, RDB files and full resynchronization ([`Listpack::to_redis`]) and taken off
+//! what comes from there ([`from_redis`]). For a small hash or sorted set that is 4 bytes of some 40
+//! beyond its payload.
 //!
 //! ```text
-//!   | total bytes u32 | count u16 | entry | entry | ... | 0xff |      little endian
-//!                                   |
-//!                 | header 1..5 (9) | payload | backlen 1..5 |
-//!                   what follows                bytes of header and payload
+//!   Redis:  | total bytes u32 | count u16 | entry | entry | ... | 0xff |      little endian
+//!   here:                     | count u16 | entry | entry | ... | 0xff |
+//!                                           |
+//!                         | header 1..5 (9) | payload | backlen 1..5 |
+//!                           what follows                bytes of header and payload
 //! ```
 //!
 //! The header's first byte tells the encoding, the smallest that fits is used:
@@ -39,7 +42,7 @@
 //! [`validate`] verifies them; whatever else is here relies on them and may panic, but not more,
 //! without them.
 //!
-//! (1) The total equals the length of the buffer, and the last byte, no earlier entry, is 0xff.
+//! (1) The last byte, no earlier entry, is 0xff.
 //! (2) Each entry's backlen tells the length of its header and payload, in as many bytes as such
 //!     a length takes.
 //! (3) The count is exact, or 65535 when there are, or once were, as many or more.
@@ -64,15 +67,18 @@ pub use edit::{
 };
 pub use entry::{TextBuffer, Value};
 pub use iter::{Entries, Iter, Pairs};
-pub use validate::{fuzz_listpack, validate};
+pub use validate::{from_redis, fuzz_listpack, validate};
 
+use crate::packed::Invalid;
 use entry::{decode, decode_backlen, entry_end, same};
 use std::ops::Range;
 
 /// Bytes before the first entry, which is also the position of the first entry.
-pub const HEADER_LEN: usize = 6;
+pub const HEADER_LEN: usize = 2;
 /// Bytes of a listpack without entries.
 pub const EMPTY_LEN: usize = HEADER_LEN + 1;
+/// Bytes of the length that Redis's form has in front.
+pub const LENGTH_LEN: usize = 4;
 /// A listpack never grows beyond it; editing functions assert so.
 pub const BYTES_MAX: usize = 1 << 30;
 
@@ -89,26 +95,36 @@ pub struct Listpack<'a> {
 
 impl<'a> Listpack<'a> {
     /// One without entries.
-    pub const EMPTY: Listpack<'static> = Listpack { bytes: &[7, 0, 0, 0, 0, 0, END] };
+    pub const EMPTY: Listpack<'static> = Listpack { bytes: &[0, 0, END] };
 
     /// The view of bytes that this module made or [`validate`]d.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Listpack<'a> {
-        debug_assert_eq!(total(bytes), bytes.len(), "a listpack tells its length");
         debug_assert_eq!(bytes.last(), Some(&END), "a listpack ends in 0xff");
         Listpack { bytes }
     }
 
-    /// The whole listpack, as a DUMP contains it.
+    /// The view of Redis's form, verified in full, and its entries.
+    pub fn of_redis(bytes: &'a [u8]) -> Result<(Listpack<'a>, usize), Invalid> {
+        let count = validate::validate_redis(bytes)?;
+        Ok((Listpack::new(&bytes[LENGTH_LEN..]), count))
+    }
+
+    /// Redis's form, as a DUMP contains it.
+    pub fn to_redis(self) -> Vec<u8> {
+        [&(self.byte_len() as u32).to_le_bytes()[..], self.bytes].concat()
+    }
+
+    /// The bytes that are held.
     #[inline]
     pub fn as_bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Bytes, header and end included.
+    /// Bytes of Redis's form, which thresholds are about.
     #[inline]
     pub fn byte_len(self) -> usize {
-        self.bytes.len()
+        LENGTH_LEN + self.bytes.len()
     }
 
     /// Entries. O(1) below 65535, else O(n).
@@ -327,10 +343,6 @@ impl<'a> IntoIterator for Listpack<'a> {
     }
 }
 
-fn total(bytes: &[u8]) -> usize {
-    u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")) as usize
-}
-
 fn stored_count(bytes: &[u8]) -> u16 {
-    u16::from_le_bytes([bytes[4], bytes[5]])
+    u16::from_le_bytes([bytes[0], bytes[1]])
 }

@@ -37,7 +37,10 @@ fn golden_texts() -> Vec<Vec<u8>> {
 fn the_bytes_are_those_of_redis() {
     let golden = include_bytes!("../../testdata/redis-8.0.6.listpack");
     let texts = golden_texts();
-    assert_eq!(validate(golden), Ok(texts.len()));
+    let (view, count) = Listpack::of_redis(golden).expect("Redis made it");
+    assert_eq!(count, texts.len());
+    assert_eq!(from_redis(golden.to_vec()), Ok((view.as_bytes().to_vec(), count)));
+    assert_eq!((&*view.to_redis(), view.byte_len()), (&golden[..], golden.len()));
     let (mut appended, mut prepended) = (new(), new());
     for text in &texts {
         append(&mut appended, text);
@@ -45,9 +48,9 @@ fn the_bytes_are_those_of_redis() {
     for text in texts.iter().rev() {
         prepend(&mut prepended, text);
     }
-    assert_eq!(appended, golden);
-    assert_eq!(prepended, golden);
-    for (value, text) in Listpack::new(golden).iter().zip(&texts) {
+    assert_eq!(appended, view.as_bytes());
+    assert_eq!(prepended, view.as_bytes());
+    for (value, text) in view.iter().zip(&texts) {
         assert!(value.is(text), "{value:?}");
         let mut buffer = TextBuffer::new();
         assert_eq!(value.text(&mut buffer), text);
@@ -125,10 +128,10 @@ fn finding_can_leave_values_out() {
 fn a_string_that_is_an_integer_is_found_by_its_text() {
     // Redis never writes it, but its loader accepts it.
     let pack = b"\x0a\x00\x00\x00\x01\x00\x815\x02\xff";
-    assert_eq!(validate(pack), Ok(1));
-    let pack = Listpack::new(pack);
-    assert!(pack.find(b"5", 0).is_some() && pack.get(6).is(b"5"));
-    assert_eq!(pack.get(6).as_i64(), Some(5));
+    let (pack, count) = Listpack::of_redis(pack).expect("a listpack");
+    assert_eq!(count, 1);
+    assert!(pack.find(b"5", 0).is_some() && pack.get(HEADER_LEN).is(b"5"));
+    assert_eq!(pack.get(HEADER_LEN).as_i64(), Some(5));
 }
 
 #[test]
@@ -187,29 +190,30 @@ fn counts_beyond_the_header_are_counted() {
 fn spoilt_bytes_are_refused() {
     let golden = include_bytes!("../../testdata/redis-8.0.6.listpack");
     for len in 0..golden.len() {
-        assert!(validate(&golden[..len]).is_err());
+        assert!(Listpack::of_redis(&golden[..len]).is_err());
         // The same with a length that fits and an end.
-        let mut cut = golden[..len.max(EMPTY_LEN)].to_vec();
-        set(&mut cut, 0, &(len.max(EMPTY_LEN) as u32).to_le_bytes());
+        let len = len.max(LENGTH_LEN + EMPTY_LEN);
+        let mut cut = golden[..len].to_vec();
+        set(&mut cut, 0, &(len as u32).to_le_bytes());
         *cut.last_mut().expect("not empty") = END;
-        assert!(validate(&cut).is_err(), "cut at {len}");
+        assert!(Listpack::of_redis(&cut).is_err(), "cut at {len}");
     }
-    assert!(validate(&[golden.as_slice(), b"\xff"].concat()).is_err());
-    let at_backlen = HEADER_LEN + 1;
+    assert!(Listpack::of_redis(&[golden.as_slice(), b"\xff"].concat()).is_err());
+    let first = LENGTH_LEN + HEADER_LEN;
     for (at, bytes) in [
         (0, &[0xff, 0xff, 0xff, 0xff][..]),
         (4, &[0, 0]),
         (4, &[33, 0]),
-        (HEADER_LEN, &[END]),
-        (HEADER_LEN, &[0xf5]),
-        (HEADER_LEN, &[0xf0, 0xff, 0xff, 0xff, 0xff]),
-        (at_backlen, &[2]),
-        (at_backlen, &[0x81]),
+        (first, &[END]),
+        (first, &[0xf5]),
+        (first, &[0xf0, 0xff, 0xff, 0xff, 0xff]),
+        (first + 1, &[2]),
+        (first + 1, &[0x81]),
         (golden.len() - 1, &[0]),
     ] {
         let mut spoilt = golden.to_vec();
         set(&mut spoilt, at, bytes);
-        assert!(validate(&spoilt).is_err(), "{bytes:?} at {at}");
+        assert!(Listpack::of_redis(&spoilt).is_err(), "{bytes:?} at {at}");
     }
 }
 

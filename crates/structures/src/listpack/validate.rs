@@ -1,16 +1,30 @@
 //! Judging bytes from outside, and attacking the judge.
 
 use super::entry::{backlen_len, body_len, decode_backlen, length_len};
-use super::{COUNT_UNKNOWN, EMPTY_LEN, END, HEADER_LEN, Listpack, stored_count, total};
+use super::{COUNT_UNKNOWN, EMPTY_LEN, END, HEADER_LEN, LENGTH_LEN, Listpack, stored_count};
 use crate::packed::Invalid;
+
+/// Takes a listpack of Redis's form, verified in full; gives also the number of entries.
+pub fn from_redis(mut bytes: Vec<u8>) -> Result<(Vec<u8>, usize), Invalid> {
+    let count = validate_redis(&bytes)?;
+    bytes.drain(..LENGTH_LEN);
+    Ok((bytes, count))
+}
+
+pub(super) fn validate_redis(bytes: &[u8]) -> Result<usize, Invalid> {
+    let Some((total, held)) = bytes.split_first_chunk::<LENGTH_LEN>() else {
+        return Err(Invalid("a listpack is shorter than its header"));
+    };
+    if u32::from_le_bytes(*total) as usize != bytes.len() {
+        return Err(Invalid("a listpack's length is not what its header says"));
+    }
+    validate(held)
+}
 
 /// Verifies every invariant of the module's essay, in one pass; gives the number of entries.
 pub fn validate(bytes: &[u8]) -> Result<usize, Invalid> {
     if bytes.len() < EMPTY_LEN {
         return Err(Invalid("a listpack is shorter than its header"));
-    }
-    if total(bytes) != bytes.len() {
-        return Err(Invalid("a listpack's length is not what its header says"));
     }
     let end = bytes.len() - 1;
     if bytes[end] != END {
@@ -42,20 +56,20 @@ pub fn validate(bytes: &[u8]) -> Result<usize, Invalid> {
 /// Any bytes are refused or walked both ways to the same values, and everything found in them.
 pub fn fuzz_listpack(data: &[u8]) {
     walk(data);
-    if data.len() >= EMPTY_LEN {
+    if data.len() >= LENGTH_LEN + EMPTY_LEN {
         // Most spoilt inputs fail at the first look: the length. This way they get further.
         let mut bytes = data.to_vec();
-        bytes[..4].copy_from_slice(&(data.len() as u32).to_le_bytes());
+        bytes[..LENGTH_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
         *bytes.last_mut().expect("not empty") = END;
         walk(&bytes);
-        bytes[4..6].copy_from_slice(&COUNT_UNKNOWN.to_le_bytes());
+        bytes[LENGTH_LEN..LENGTH_LEN + HEADER_LEN].copy_from_slice(&COUNT_UNKNOWN.to_le_bytes());
         walk(&bytes);
     }
 }
 
 fn walk(bytes: &[u8]) {
-    let Ok(count) = validate(bytes) else { return };
-    let pack = Listpack::new(bytes);
+    let Ok((pack, count)) = Listpack::of_redis(bytes) else { return };
+    assert_eq!(pack.to_redis(), bytes, "it goes out as it came");
     let values: Vec<_> = pack.iter().collect();
     let mut backward: Vec<_> = pack.iter().rev().collect();
     backward.reverse();

@@ -61,7 +61,7 @@ fn serialized_bytes(record: &Record<'_>) -> usize {
             length(set.len()) + sizes.sum::<usize>()
         }
         ValueRef::Stream(stream) => {
-            let nodes = stream.log.nodes().map(|node| text(16) + text(node.bytes().len()));
+            let nodes = stream.log.nodes().map(|node| text(16) + text(node.to_redis().len()));
             length(stream.log.node_count()) + nodes.sum::<usize>()
         }
     }

@@ -59,7 +59,7 @@ impl NodeLimit {
 /// What an element adds to a listpack is estimated as its length and so much.
 const ENTRY_OVERHEAD: usize = 8;
 /// What two listpacks have that one has once.
-const FRAME: usize = listpack::EMPTY_LEN;
+const FRAME: usize = listpack::LENGTH_LEN + listpack::EMPTY_LEN;
 
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -73,6 +73,20 @@ pub enum NodeRef<'a> {
     Packed(Listpack<'a>),
     /// One element.
     Plain(&'a [u8]),
+}
+
+impl<'a> NodeRef<'a> {
+    /// The first or last element.
+    #[inline]
+    pub(super) fn at_end(self, end: End) -> Option<Value<'a>> {
+        match self {
+            NodeRef::Packed(pack) => {
+                let at = if end == End::Head { pack.first()? } else { pack.last()? };
+                Some(pack.get(at))
+            }
+            NodeRef::Plain(element) => Some(Value::Bytes(element)),
+        }
+    }
 }
 
 impl Item for Node {

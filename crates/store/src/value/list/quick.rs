@@ -4,7 +4,7 @@
 //! ranks, the indexes of elements, and seeks anew.
 
 use structures::btree::{CountedTree, Position};
-use structures::listpack::Deque;
+use structures::listpack::{Deque, Value};
 
 use super::End;
 use super::node::{Node, NodeLimit, NodeRef};
@@ -99,6 +99,22 @@ impl Quicklist {
         match end {
             End::Head => self.nodes.push_front(node),
             End::Tail => self.nodes.push_back(node),
+        }
+    }
+
+    /// Gives the element at an end to `f` and takes it out.
+    pub(super) fn pop_end(&mut self, end: End, f: impl FnOnce(Value<'_>)) {
+        let at = self.at_end(end).expect("a list that is popped from has a node");
+        let is_used_up = self.nodes.update(at, |node| {
+            f(node.view().at_end(end).expect("(1) no node is empty"));
+            let is_last = node.len() == 1;
+            if !is_last {
+                node.drop_end(end, 1);
+            }
+            is_last
+        });
+        if is_used_up {
+            drop(self.nodes.remove(at));
         }
     }
 

@@ -54,7 +54,12 @@ fn step(list: &mut List, model: &mut Model, limits: &Limits, random: &mut Random
             }
         }
         8..10 => {
-            let count = (random.below(6) as usize).min(model.len());
+            let mut count = (random.below(6) as usize).min(model.len());
+            if count == 1 {
+                let popped = if end == End::Head { model.pop_front() } else { model.pop_back() };
+                list.pop_end(end, limits, |value| assert_eq!(Some(value.to_vec()), popped));
+                count = 0;
+            }
             list.drop_end(end, count, limits);
             match end {
                 End::Head => drop(model.drain(..count)),

@@ -36,7 +36,7 @@ impl View for ListRef<'_> {
 
     fn bytes(&self, samples: usize) -> usize {
         match self.0 {
-            RefForm::Packed(pack) => structures::packed::size_class(pack.byte_len()),
+            RefForm::Packed(pack) => structures::packed::size_class(pack.as_bytes().len()),
             RefForm::Quick(quick) => {
                 let sizes = quick.nodes().iter().map(Node::allocated);
                 quick.nodes().bytes() + extrapolate(sizes, quick.node_count(), samples)
@@ -63,17 +63,11 @@ impl<'a> ListRef<'a> {
     /// The first or last element.
     #[inline]
     pub fn at_end(self, end: End) -> Option<Value<'a>> {
-        let node = match self.0 {
+        match self.0 {
             RefForm::Packed(pack) => NodeRef::Packed(pack),
             RefForm::Quick(quick) => quick.nodes().at(quick.at_end(end)?)?.view(),
-        };
-        match node {
-            NodeRef::Packed(pack) => {
-                let at = if end == End::Head { pack.first()? } else { pack.last()? };
-                Some(pack.get(at))
-            }
-            NodeRef::Plain(element) => Some(Value::Bytes(element)),
         }
+        .at_end(end)
     }
 
     /// All elements, from both ends.

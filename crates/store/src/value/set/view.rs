@@ -38,7 +38,7 @@ impl View for SetRef<'_> {
     fn bytes(&self, _samples: usize) -> usize {
         match self {
             SetRef::Intset(set) => set.as_bytes().len(),
-            SetRef::Listpack(pack) => pack.byte_len(),
+            SetRef::Listpack(pack) => pack.as_bytes().len(),
             SetRef::Table(table) => table.bytes(),
         }
     }

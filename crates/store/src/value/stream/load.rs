@@ -62,9 +62,9 @@ impl Stream {
 /// Any bytes are refused as a node, or are a node that can be walked, changed and saved.
 pub fn fuzz_stream_node(data: &[u8]) {
     let mut bytes = data.to_vec();
-    if bytes.len() >= listpack::EMPTY_LEN {
+    if bytes.len() >= listpack::LENGTH_LEN {
         // Most spoilt inputs fail at the first look: the length. This way they get further.
-        bytes[..4].copy_from_slice(&(data.len() as u32).to_le_bytes());
+        bytes[..listpack::LENGTH_LEN].copy_from_slice(&(data.len() as u32).to_le_bytes());
     }
     let mut stream = Stream::default();
     if stream.load_node(StreamId::new(5, 5), bytes).is_err() {

@@ -138,7 +138,7 @@ impl Log {
                 // The next node will be about as large as this one.
                 let mut capacity = 0;
                 if let Some(mut full) = tail.take() {
-                    capacity = full.bytes().len().min(CAPACITY_MAX);
+                    capacity = full.held_bytes().min(CAPACITY_MAX);
                     full.shrink();
                     self.sealed.push_back(full);
                 }

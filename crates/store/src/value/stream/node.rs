@@ -172,7 +172,7 @@ impl Node {
 
     /// Whether an entry of so many words with so many bytes shall go into a new node.
     pub(super) fn is_full_for(&self, words: usize, bytes: usize, limits: &Limits) -> bool {
-        let after = self.pack.len() + bytes;
+        let after = self.view().byte_len() + bytes;
         let bytes_max = match limits.stream_node_bytes_max {
             0 => listpack::BYTES_MAX,
             max => max,
@@ -208,8 +208,13 @@ impl Node {
     }
 
     /// Its listpack, as DUMP and RDB files contain it.
-    pub fn bytes(&self) -> &[u8] {
-        &self.pack
+    pub fn to_redis(&self) -> Vec<u8> {
+        self.view().to_redis()
+    }
+
+    /// Bytes of its listpack, as it is held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pack.len()
     }
 
     /// Bytes allocated for it.
@@ -344,8 +349,8 @@ impl Node {
     }
 
     /// A node from outside, verified in full.
-    pub(super) fn load(first: StreamId, mut pack: Vec<u8>) -> Result<Node, Invalid> {
-        let elements = listpack::validate(&pack)?;
+    pub(super) fn load(first: StreamId, pack: Vec<u8>) -> Result<Node, Invalid> {
+        let (mut pack, elements) = listpack::from_redis(pack)?;
         verify(first, Listpack::new(&pack), elements)?;
         pack.shrink_to(packed::size_class(pack.len()));
         Ok(Node { first, pack })

@@ -38,7 +38,7 @@ fn nodes_are_byte_for_byte_those_of_redis() {
         \x02\x01\x00\x01\x00\x01\x01\x01\x81x\x02\x05\x01\
         \x02\x01\x00\x01\x01\x01\xc0\xc8\x02\x80\x01\x05\x01\
         \x00\x01\x07\x01\x00\x01\x01\x01\x81z\x02\xdf\xff\x02\x06\x01\xff";
-    assert_eq!(node.bytes().escape_ascii().to_string(), expected.escape_ascii().to_string());
+    assert_eq!(node.to_redis().escape_ascii().to_string(), expected.escape_ascii().to_string());
     assert_eq!(node.first(), id(1000, 0));
 }
 
@@ -115,7 +115,7 @@ fn random_changes_agree_with_a_plain_list() {
         }
         let mut copy = Stream::default();
         for node in stream.log.nodes() {
-            copy.load_node(node.first(), node.bytes().to_vec()).expect("it is ours");
+            copy.load_node(node.first(), node.to_redis()).expect("it is ours");
         }
         let history = History {
             len: stream.log.len(),
@@ -248,7 +248,7 @@ fn mutated_nodes_are_refused_or_walked() {
         add(&mut stream, id(5 + ms, 6), &["f", "v"], &limits(100));
     }
     stream.log.delete(id(7, 5));
-    let bytes = stream.log.nodes().next().expect("there is one").bytes().to_vec();
+    let bytes = stream.log.nodes().next().expect("there is one").to_redis();
     let mut random = Random::from_seed(1);
     for _ in 0..20_000 {
         let mut spoilt = bytes.clone();
