@@ -164,6 +164,8 @@ pub struct Engine {
     /// Connections that follow the journal.
     pub followers: AtomicUsize,
     pub exceeded_time: ExceededTime,
+    /// What the eviction cycles that run now aim at.
+    pub(crate) evicting_bytes: AtomicUsize,
     /// Bytes in use when the engine was made.
     pub startup_memory: u64,
     /// Names the history of changes.
@@ -267,6 +269,7 @@ impl Engine {
             replica_bytes: AtomicUsize::new(0),
             followers: AtomicUsize::new(0),
             exceeded_time: ExceededTime::default(),
+            evicting_bytes: AtomicUsize::new(0),
             sampler: Mutex::default(),
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),

@@ -21,7 +21,8 @@
 //! A cycle aims at the excess there was when it began: it ends when evictions have given back so
 //! much, even if the limit is exceeded still. Telling clients of an evicted key takes memory too, and
 //! who waited for that to be low would evict all because of what the evicting itself takes. What
-//! others took meanwhile is the next cycle's, which begins with the next command or turn.
+//! others took meanwhile is the next cycle's, which begins with the next command or turn. Workers that
+//! find the limit exceeded at the same time share the excess: what one aims at, no other does.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -168,14 +169,29 @@ impl Runner {
     /// For about as long as `maxmemory-eviction-tenacity` says.
     fn evict_until(&mut self, engine: &Engine, max_bytes: usize) -> Room {
         let Some(policy) = engine.settings.memory.policy() else { return Room::None };
-        let limit_us = time_limit_us(engine.settings.memory.tenacity());
-        let started = store::ticks::now();
         self.now_ms = base::clock::unix_ms();
         if self.evictor.policy != Some(policy) {
             self.evictor.pool.clear();
             self.evictor.policy = Some(policy);
         }
-        let excess = engine.counted_memory().saturating_sub(max_bytes);
+        // What the cycles of other workers aim at is theirs to evict.
+        let evicting = &engine.evicting_bytes;
+        let excess = engine.counted_memory().saturating_sub(max_bytes + evicting.load(Relaxed));
+        evicting.fetch_add(excess, Relaxed);
+        let room = self.evict_bytes(engine, max_bytes, policy, excess);
+        evicting.fetch_sub(excess, Relaxed);
+        room
+    }
+
+    fn evict_bytes(
+        &mut self,
+        engine: &Engine,
+        max_bytes: usize,
+        policy: Policy,
+        excess: usize,
+    ) -> Room {
+        let limit_us = time_limit_us(engine.settings.memory.tenacity());
+        let started = store::ticks::now();
         let (mut evicted, mut freed) = (0, 0);
         while freed < excess && engine.exceeds(max_bytes) {
             let given_back = match policy.order {
