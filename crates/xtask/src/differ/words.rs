@@ -56,6 +56,11 @@ const EDGES: &[&str] = &[
     "NX",
 ];
 
+/// Whether a sorted set of this name is none that SORT has looked at.
+fn is_usual(key: &[u8]) -> bool {
+    key.starts_with(b"z") || key.starts_with(b"g")
+}
+
 /// Every name a key can have.
 pub(crate) fn all_keys() -> impl Iterator<Item = String> {
     TYPES
@@ -148,6 +153,14 @@ impl<'p> Words<'p> {
         let is_stored = || call.iter().any(|word| word.eq_ignore_ascii_case(b"STORE"));
         if self.planned.name() == "sort" && self.plan.family == Family::Valkey && is_stored() {
             call.push(b"ALPHA".to_vec());
+        }
+        // SORT may have made the source large at the peer; those with the usual names stay as they were.
+        if matches!(self.planned.name(), "copy" | "rename" | "renamenx")
+            && let [_, source, target, ..] = &mut call[..]
+            && is_usual(target)
+            && !is_usual(source)
+        {
+            target.splice(..1, *b"e");
         }
         if self.planned.name() == "lset" && call.len() > 2 {
             let index = base::number::parse_i64(&call[2]);
