@@ -46,10 +46,12 @@ pub(crate) enum Keys {
     HyperLogLogs,
     /// A million places all over the Earth.
     Places,
+    /// Scripts by their names, and a hundred thousand numbers.
+    Scripts,
 }
 
 impl Keys {
-    pub(crate) const ALL: [Keys; 12] = [
+    pub(crate) const ALL: [Keys; 13] = [
         Keys::Small,
         Keys::Large,
         Keys::Counters,
@@ -62,6 +64,7 @@ impl Keys {
         Keys::TwoSortedSets,
         Keys::HyperLogLogs,
         Keys::Places,
+        Keys::Scripts,
     ];
 
     /// Requests that store them.
@@ -69,7 +72,7 @@ impl Keys {
         match self {
             Keys::Small | Keys::Members | Keys::Scores | Keys::Places => 1_000_000,
             Keys::Large => 32_000,
-            Keys::Counters | Keys::Hashes | Keys::Numbers => 100_000,
+            Keys::Counters | Keys::Hashes | Keys::Numbers | Keys::Scripts => 100_000,
             Keys::TwoSets | Keys::TwoSortedSets => 200_000,
             Keys::Lists => 200_000,
             Keys::HyperLogLogs => SKETCHES * 20_000 / PER_PUSH,
@@ -83,6 +86,10 @@ impl Keys {
             Keys::Small => words(&["SET", &format!("key:{n:012}"), VALUE]),
             Keys::Large => words(&["SET", &format!("big:{n:012}"), &"x".repeat(4096)]),
             Keys::Counters => words(&["SET", &format!("num:{n:012}"), "1000000"]),
+            Keys::Scripts => match SCRIPTS.get(n) {
+                Some(source) => words(&["SCRIPT", "LOAD", source]),
+                None => words(&["SET", &format!("num:{n:012}"), "1000000"]),
+            },
             Keys::Members => words(&["SADD", "set", &format!("mem:{n:012}")]),
             Keys::Hashes => {
                 let mut request = words(&["HSET", &format!("hash:{n:012}")]);
@@ -136,6 +143,14 @@ fn score_of(n: usize) -> usize {
 fn words_of_field(n: usize, i: usize) -> [Vec<u8>; 2] {
     [format!("field{i}").into_bytes(), format!("v{i}{:06}", n % 1_000_000).into_bytes()]
 }
+
+/// One that calls a command, and one that computes.
+const SCRIPTS: [&str; 2] = [
+    "return redis.call('GET', KEYS[1])",
+    "local n = 0 for i = 1, 1000 do n = n + i % 7 end return n",
+];
+const SCRIPT_SHAS: [&str; 2] =
+    ["d3c21d0c2b9ca22f82737626a27bcaf5d288f99f", "52216453a8713ccfd3dc90c9fa063527bce5e214"];
 
 const VALUE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// Elements in each request that fills a list.
@@ -373,6 +388,21 @@ const WORKLOADS: &[Workload] = &[
         clients: 4,
         keys: Keys::TwoSortedSets,
         budget: Some(0.80),
+        ..BASE
+    },
+    // The call within counts as a command too, with us as with Redis.
+    Workload {
+        name: "EVALSHA@16",
+        command: &["EVALSHA", SCRIPT_SHAS[0], "1", "num:__rand_int__"],
+        keys: Keys::Scripts,
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "EVALSHA-loop@16",
+        command: &["EVALSHA", SCRIPT_SHAS[1], "0"],
+        keys: Keys::Scripts,
+        budget: Some(0.60),
         ..BASE
     },
     Workload {

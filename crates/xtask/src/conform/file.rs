@@ -1,12 +1,13 @@
 //! Running one file of the suite: its arguments, its ports, its time limit.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::list::{Excluded, SuiteFile};
 use super::sandbox::Sandbox;
@@ -43,6 +44,10 @@ pub(crate) fn run(
             Excluded::Test(name) => suite.args(["--skiptest", name]),
             Excluded::Matching(pattern) => suite.args(["--skiptest", &format!("/{pattern}")]),
             Excluded::Encodings => suite.arg("--ignore-encoding"),
+            Excluded::Line(line) => {
+                leave_out(sandbox, file, line)?;
+                continue;
+            }
             Excluded::Tag(tag) => {
                 refused_tags.push(format!("-{tag}"));
                 continue;
@@ -71,6 +76,18 @@ pub(crate) fn run(
     transcript.finish();
     report_stale_exclusions(file, &mut transcript);
     Ok(transcript)
+}
+
+/// Makes a comment of a line in the sandbox's copy of the file.
+fn leave_out(sandbox: &Sandbox, file: &SuiteFile, line: &str) -> Result<()> {
+    let path = sandbox.root().join("tests").join(format!("{}.tcl", file.name));
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let comment = format!("# left out: {line}");
+    let written: Vec<&str> =
+        text.lines().map(|l| if l.trim() == line { &comment[..] } else { l }).collect();
+    // A run before this one may have done it.
+    ensure!(written.contains(&&comment[..]), "{} has no line '{line}'", file.name);
+    fs::write(&path, written.join("\n") + "\n").with_context(|| format!("write {}", path.display()))
 }
 
 fn listen(lines: &Receiver<String>, child: &mut Child, limit: Duration) -> Transcript {

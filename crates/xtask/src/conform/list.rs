@@ -8,6 +8,7 @@
 //! unit/other :: /^BGSAVE .* :: why                      … nor those whose name matches
 //! unit/other :: tag needs:repl :: why                   … nor those with this tag
 //! unit/other :: encodings :: why                        all tests, but any OBJECT ENCODING will do
+//! unit/other :: line r debug jmap :: why                without this line, which is outside of tests
 //! ```
 //!
 //! An exclusion without a reason is an error, and so is one for a file that does not run: the
@@ -42,6 +43,8 @@ pub(crate) enum Excluded {
     Tag(String),
     /// No test, but what tests expect of OBJECT ENCODING: the suite's `--ignore-encoding`.
     Encodings,
+    /// A line of the file, wherever it is.
+    Line(String),
 }
 
 impl std::fmt::Display for Excluded {
@@ -51,6 +54,7 @@ impl std::fmt::Display for Excluded {
             Excluded::Matching(pattern) => write!(f, "/{pattern}"),
             Excluded::Tag(tag) => write!(f, "tag {tag}"),
             Excluded::Encodings => f.write_str("encodings"),
+            Excluded::Line(line) => write!(f, "line {line}"),
         }
     }
 }
@@ -91,9 +95,10 @@ fn add(files: &mut Vec<SuiteFile>, line: &str) -> Result<()> {
     let what = match what.trim() {
         "encodings" => Excluded::Encodings,
         what if what.starts_with('/') => Excluded::Matching(what[1..].to_owned()),
-        what => match what.strip_prefix("tag ") {
-            Some(tag) => Excluded::Tag(tag.trim().to_owned()),
-            None => Excluded::Test(what.to_owned()),
+        what => match (what.strip_prefix("tag "), what.strip_prefix("line ")) {
+            (Some(tag), _) => Excluded::Tag(tag.trim().to_owned()),
+            (None, Some(line)) => Excluded::Line(line.trim().to_owned()),
+            (None, None) => Excluded::Test(what.to_owned()),
         },
     };
     let file = files
