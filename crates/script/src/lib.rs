@@ -39,6 +39,8 @@ mod shebang;
 mod state;
 mod structs;
 #[cfg(test)]
+mod test_escapes;
+#[cfg(test)]
 mod tests;
 mod value;
 

@@ -36,7 +36,7 @@ impl Registering {
                         must be at least one character long"
                 .to_owned());
         }
-        if self.functions.iter().any(|(known, _)| known.name == function.name) {
+        if self.functions.iter().any(|(known, _)| known.name.eq_ignore_ascii_case(&function.name)) {
             return Err("Function already exists in the library".to_owned());
         }
         self.functions.push((function, callback));
@@ -62,6 +62,7 @@ pub struct Registered {
     /// Made for the first library.
     state: Option<State>,
     libraries: BTreeMap<String, Library>,
+    /// By names in lower case, which is how they are compared.
     by_function: HashMap<String, (String, usize)>,
 }
 
@@ -107,10 +108,22 @@ impl Registered {
         size_of::<Registered>() + self.libraries.iter().map(of).sum::<usize>()
     }
 
-    /// A function, by its exact name.
     pub fn function(&self, name: &[u8]) -> Option<&Function> {
-        let (library, index) = self.by_function.get(std::str::from_utf8(name).ok()?)?;
-        Some(&self.libraries[library].functions[*index])
+        let (library, index) = self.place(name)?;
+        Some(&self.libraries[library].functions[index])
+    }
+
+    fn place(&self, name: &[u8]) -> Option<(&str, usize)> {
+        let name = std::str::from_utf8(name).ok()?;
+        // Most are named as they are kept.
+        let place = self.by_function.get(name);
+        let place = place.or_else(|| self.by_function.get(&name.to_ascii_lowercase()))?;
+        Some((&place.0, place.1))
+    }
+
+    /// The library that a function of this name belongs to.
+    fn owner(&self, function: &str) -> Option<&str> {
+        self.place(function.as_bytes()).map(|(library, _)| library)
     }
 
     /// Loads a library; its name.
@@ -130,8 +143,7 @@ impl Registered {
             return Err(format!("Library '{name}' already exists"));
         }
         for function in &library.functions {
-            let owner = self.by_function.get(&function.name).map(|(library, _)| library);
-            if owner.is_some_and(|owner| *owner != name) {
+            if self.owner(&function.name).is_some_and(|owner| owner != name) {
                 return Err(format!("Function {} already exists", function.name));
             }
         }
@@ -151,7 +163,7 @@ impl Registered {
         if !metadata.engine.eq_ignore_ascii_case("lua") {
             return Err(format!("Engine '{}' not found", metadata.engine));
         }
-        let state = self.state.get_or_insert_with(|| State::new(options));
+        let state = self.state.get_or_insert_with(|| State::for_libraries(options));
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let registered = state.load(&source[metadata.code_at..], deadline)?;
         if registered.functions.is_empty() {
@@ -163,7 +175,8 @@ impl Registered {
 
     fn link(&mut self, name: String, library: Library) {
         for (index, function) in library.functions.iter().enumerate() {
-            self.by_function.insert(function.name.clone(), (name.clone(), index));
+            let key = function.name.to_ascii_lowercase();
+            self.by_function.insert(key, (name.clone(), index));
         }
         self.libraries.insert(name, library);
     }
@@ -171,7 +184,7 @@ impl Registered {
     fn unlink(&mut self, name: &str) -> Option<Library> {
         let library = self.libraries.remove(name)?;
         for function in &library.functions {
-            self.by_function.remove(&function.name);
+            self.by_function.remove(&function.name.to_ascii_lowercase());
         }
         Some(library)
     }
@@ -205,21 +218,22 @@ impl Registered {
             }
             restored.push((name, library));
         }
-        let names: Vec<&String> = restored.iter().map(|(name, _)| name).collect();
+        let names: Vec<&str> = restored.iter().map(|(name, _)| name.as_str()).collect();
         if policy == Policy::Append
             && let Some(name) = names.iter().find(|name| self.libraries.contains_key(**name))
         {
             return Err(format!("Library {name} already exists"));
         }
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
         for function in restored.iter().flat_map(|(_, library)| &library.functions) {
-            let owner = self.by_function.get(&function.name).map(|(library, _)| library);
+            let owner = self.owner(&function.name);
             let is_taken =
                 policy != Policy::Flush && owner.is_some_and(|owner| !names.contains(&owner));
-            if is_taken || seen.contains(&function.name.as_str()) {
+            let key = function.name.to_ascii_lowercase();
+            if is_taken || seen.contains(&key) {
                 return Err(format!("Function {} already exists", function.name));
             }
-            seen.push(&function.name);
+            seen.push(key);
         }
         if policy == Policy::Flush {
             self.libraries.clear();
@@ -242,9 +256,9 @@ impl Registered {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Option<Result<(), Failure>> {
-        let name = std::str::from_utf8(name).ok()?;
-        let (library, index) = self.by_function.get(name)?;
-        let callback = &self.libraries[library].callbacks[*index];
+        let (library, index) = self.place(name)?;
+        let library = &self.libraries[library];
+        let (name, callback) = (&library.functions[index].name, &library.callbacks[index]);
         let state = self.state.as_ref()?;
         Some(state.run_function(callback, name, keys, argv, caller, protocol, out))
     }

@@ -1,6 +1,6 @@
 -- What scripts find in their globals: the functions of `raw`, which answer (true, results…) or
 -- (false, error), made to raise; and what Lua 5.1 has that Luau lacks or does otherwise.
-local raw, globals, deprecated_api = ...
+local raw, globals, deprecated_api, for_libraries = ...
 
 local error, type, select, rawget, next = error, type, select, rawget, next
 local raw_pcall, raw_xpcall, raw_tostring = pcall, xpcall, tostring
@@ -37,6 +37,13 @@ local function translate(text)
   return text
 end
 
+-- The text of an error that was found in here, said where the script called: at `source` and `line`.
+local function placed(text, source, line)
+  if not find(text, "^prelude:%d+: ") then return text end
+  local place = if source then source .. ":" .. line .. ": " else ""
+  return (gsub(text, "^prelude:%d+: ", place, 1))
+end
+
 -- What pcall of a script sees: the text of an error, also of one that came as {err = text}.
 local function caught(ok, err, ...)
   if ok then return true, err, ... end
@@ -46,7 +53,7 @@ local function caught(ok, err, ...)
     if type(text) == "string" or type(text) == "number" then return false, text end
     return false, err
   end
-  if kind == "string" then return false, translate(err) end
+  if kind == "string" then return false, placed(translate(err), info(3, "sl")) end
   if kind == "userdata" then return false, translate(raw_tostring(err)) end
   return false, err
 end
@@ -78,7 +85,7 @@ local function handler(err)
     local s, l = info(level, "sl")
     if not s then break end
     if s == "user_script" or s == "user_function" then
-      source, line = "@" .. s, l
+      source, line = s, l
       break
     end
   end
@@ -87,9 +94,9 @@ local function handler(err)
     whole.err = rawget(err, "err")
     whole.ignore_error_stats_update = rawget(err, "ignore_error_stats_update")
   else
-    whole.err = "ERR " .. translate(raw_tostring(err))
+    whole.err = "ERR " .. placed(translate(raw_tostring(err)), source, line)
   end
-  whole.source, whole.line = source, line
+  whole.source, whole.line = if source then "@" .. source else nil, line
   return whole
 end
 
@@ -109,7 +116,7 @@ local redis = {
 for _, name in { "REDIS_VERSION", "REDIS_VERSION_NUM", "SERVER_NAME", "SERVER_VERSION", "SERVER_VERSION_NUM" } do
   redis[name] = raw[name]
 end
-for _, name in { "acl_check_cmd", "log", "setresp", "set_repl", "sha1hex", "error_reply", "status_reply", "register_function" } do
+for _, name in { "acl_check_cmd", "log", "setresp", "set_repl", "sha1hex", "error_reply", "status_reply" } do
   redis[name] = raising(raw[name])
 end
 
@@ -147,7 +154,11 @@ end
 
 local strings = only("byte char find format gmatch gsub len lower match rep reverse sub upper", string)
 strings.gfind = function() error("'string.gfind' was renamed to 'string.gmatch'", 2) end
-strings.dump = function() error("unable to dump given function", 2) end
+-- Bytes that nobody loads, as those of 5.1 are here.
+strings.dump = function(f)
+  if type(f) ~= "function" then error("bad argument #1 to 'dump' (function expected)", 2) end
+  return "\27Lua"
+end
 local tables = only("concat foreach foreachi getn maxn insert remove sort", table)
 tables.setn = function() error("'setn' is obsolete", 2) end
 local maths = only("abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max min modf pi pow rad sin sinh sqrt tan tanh", math)
@@ -238,8 +249,24 @@ local function missing(_, name)
 end
 
 table.clear(globals)
-for name, value in next, kept do globals[name] = value end
-globals._G = globals
 getmetatable("").__index = strings
-setmetatable(globals, freeze({ __index = missing }))
-return run
+kept._G = globals
+local guard = freeze({ __index = missing })
+if not for_libraries then
+  for name, value in next, kept do globals[name] = value end
+  setmetatable(globals, guard)
+  return run
+end
+
+-- The globals of libraries are empty and lead elsewhere: the code of a library finds only what
+-- registers functions, its functions find all. See `Scopes`.
+local api = { register_function = raising(raw.register_function), log = redis.log }
+for name, value in next, redis do
+  if type(value) ~= "function" and not find(name, "^REPL_") then api[name] = value end
+end
+freeze(setmetatable(api, guard))
+local loading = freeze(setmetatable({ redis = api, server = api }, guard))
+freeze(setmetatable(kept, guard))
+local meta = { __index = kept }
+setmetatable(globals, meta)
+return run, meta, kept, loading

@@ -80,6 +80,17 @@ pub struct State {
     /// What scripts have as globals: read-only but while KEYS and ARGV are set.
     globals: Table,
     run: Function,
+    /// Of a state for libraries.
+    scopes: Option<Scopes>,
+}
+
+/// What the globals of a state for libraries lead to: they hold nothing themselves.
+struct Scopes {
+    meta: Table,
+    /// For functions.
+    all: Table,
+    /// For the code of a library, which may register functions and little else.
+    loading: Table,
 }
 
 // SAFETY: (1) everything that counts references to the state's inside is in this value, and it is
@@ -90,13 +101,19 @@ unsafe impl Send for State {}
 pub(crate) type Compiled = Function;
 
 const PRELUDE: &str = include_str!("prelude.lua");
+const FITS: &str = "the sandbox fits into the memory that a state has at first";
 
 impl State {
     pub fn new(options: &StateOptions<'_>) -> State {
-        Self::try_new(options).expect("the sandbox fits into the memory that a state has at first")
+        Self::try_new(options, false).expect(FITS)
     }
 
-    fn try_new(options: &StateOptions<'_>) -> mlua::Result<State> {
+    /// One for libraries of functions.
+    pub(crate) fn for_libraries(options: &StateOptions<'_>) -> State {
+        Self::try_new(options, true).expect(FITS)
+    }
+
+    fn try_new(options: &StateOptions<'_>, for_libraries: bool) -> mlua::Result<State> {
         let lua = Lua::new();
         let slot = Rc::new(Slot { random: Cell::new(SEED), ..Slot::default() });
         let raw = lua.create_table()?;
@@ -105,18 +122,22 @@ impl State {
         raw.raw_set("cmsgpack", crate::cmsgpack::library(&lua)?)?;
         raw.raw_set("struct", crate::structs::library(&lua)?)?;
         raw.raw_set("bit", crate::bit::library(&lua)?)?;
-        let run = lua.load(PRELUDE).set_name("=prelude").call((
+        type Made = (Function, Option<Table>, Option<Table>, Option<Table>);
+        let (run, meta, all, loading): Made = lua.load(PRELUDE).set_name("=prelude").call((
             raw,
             lua.globals(),
             options.deprecated_api,
+            for_libraries,
         ))?;
+        let scopes = meta.zip(all).zip(loading);
+        let scopes = scopes.map(|((meta, all), loading)| Scopes { meta, all, loading });
         lua.sandbox(true)?;
         let globals = lua.globals();
         globals.set_readonly(true);
         // SAFETY: `install` is called by the state itself.
         unsafe { lua.create_c_function(interrupt::install)? }.call::<()>(())?;
         lua.set_memory_limit(options.memory_max)?;
-        Ok(State { lua, slot, globals, run })
+        Ok(State { lua, slot, globals, run, scopes })
     }
 
     /// Bytes that it takes.
@@ -140,6 +161,9 @@ impl State {
         let _ = self.globals.raw_set("KEYS", keys);
         let _ = self.globals.raw_set("ARGV", argv);
         self.globals.set_readonly(true);
+        // That they were written to has switched off what the language gains by their never changing.
+        // KEYS and ARGV do change, but nothing is compiled while they are there.
+        self.globals.set_safeenv(true);
     }
 
     fn array<'a>(&self, items: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Value> {
@@ -247,15 +271,20 @@ impl State {
         code: &[u8],
         deadline: Option<Instant>,
     ) -> Result<Registering, String> {
+        // No name is bound while the code is compiled: functions find others than the code does.
+        self.globals.set_safeenv(false);
         let main = compile(&self.lua, code, "@user_function")
             .map_err(|error| format!("Error compiling function: {error}"))?;
         let slot = &*self.slot;
         *slot.loading.borrow_mut() = Some(Registering::default());
         slot.deadline.set(deadline);
+        self.set_scope(|scopes| &scopes.loading);
         let result = {
             let _running = Running::begin(slot);
             self.run.call::<(bool, Value)>(main)
         };
+        self.set_scope(|scopes| &scopes.all);
+        self.globals.set_safeenv(true);
         slot.deadline.set(None);
         let registered = slot.loading.borrow_mut().take().unwrap_or_default();
         let why = match result {
@@ -268,6 +297,21 @@ impl State {
             Err(error) => format!("ERR {error}"),
         };
         Err(format!("Error registering functions: {}", why.strip_prefix("ERR ").unwrap_or(&why)))
+    }
+
+    fn set_scope(&self, of: impl FnOnce(&Scopes) -> &Table) {
+        let Some(scopes) = &self.scopes else { return };
+        scopes.meta.set_readonly(false);
+        // The field is there: no memory is needed.
+        let _ = scopes.meta.raw_set("__index", of(scopes));
+        scopes.meta.set_readonly(true);
+    }
+
+    /// Has it tidy up.
+    #[cfg(test)]
+    pub(crate) fn collect(&self) {
+        // Once to find what is unused, once more for what that has held.
+        self.lua.gc_collect().and_then(|()| self.lua.gc_collect()).expect("no finalizer fails");
     }
 
     /// Has it tidy up a little; to be called now and then.
