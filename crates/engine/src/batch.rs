@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use base::random::Random;
 use command::table::CommandId;
-use resp::{Batch, Limits, Parsed, Pending};
+use resp::{Batch, Limits, Parsed, Pending, ProtocolError};
 use store::{Inside, World};
 
 use crate::attention::RUN_BYTES_MAX;
@@ -34,7 +34,7 @@ use crate::eviction::Evictor;
 
 /// Requests parsed and prefetched together. More gains nothing: the processor has some dozen
 /// cache misses under way at most.
-const BATCH_MAX: usize = 32;
+pub(crate) const BATCH_MAX: usize = 32;
 /// Requests of one connection before others get their turn.
 const TURN_MAX: usize = 1024;
 /// Replies of one connection before they are sent and others get their turn.
@@ -78,7 +78,7 @@ pub struct Runner {
     pub(crate) effects: Effects,
     pub(crate) last_ticks: u64,
     pub(crate) evictor: Evictor,
-    batch: Batch,
+    pub(crate) batch: Batch,
     pub(crate) ahead: Batch,
     plans: Vec<Plan>,
     hashes: Vec<u64>,
@@ -135,12 +135,7 @@ impl Runner {
         let mut batch = std::mem::take(&mut self.batch);
         let stop = loop {
             batch.clear();
-            let limits = Limits {
-                bulk_bytes_max: engine.settings.bulk_bytes_max(),
-                args_max: ARGS_MAX,
-                unauthenticated: engine.needs_password(client),
-                ..Limits::default()
-            };
+            let limits = engine.request_limits(client);
             let (end, parsed) = batch.parse(input, at, BATCH_MAX, &limits, &mut client.pending);
             self.now_ms = base::clock::unix_ms();
             match self.run_batch(engine, inside, client, &batch, input, out) {
@@ -155,10 +150,7 @@ impl Runner {
             ran += batch.len();
             match parsed {
                 Parsed::Error(error) => {
-                    engine.errors.count("ERR");
-                    engine.log_protocol_error(client, error.log_text(), &input[at..]);
-                    error.reply(&mut resp::Reply::new(out, client.protocol));
-                    client.closing = Closing::AfterReplies;
+                    engine.end_by_protocol_error(client, error, &input[at..], out);
                     break Stop::Closing;
                 }
                 Parsed::NeedMore { hint } => break Stop::Drained { needs: hint },
@@ -344,6 +336,30 @@ impl Engine {
     #[inline]
     pub fn needs_password(&self, client: &Client) -> bool {
         !client.authenticated && self.settings.password_required.load(Relaxed)
+    }
+
+    /// How long a request of this client may be.
+    pub(crate) fn request_limits(&self, client: &Client) -> Limits {
+        Limits {
+            bulk_bytes_max: self.settings.bulk_bytes_max(),
+            args_max: ARGS_MAX,
+            unauthenticated: self.needs_password(client),
+            ..Limits::default()
+        }
+    }
+
+    /// Tells a client why what it sent is no request, which is the end of it.
+    pub(crate) fn end_by_protocol_error(
+        &self,
+        client: &mut Client,
+        error: ProtocolError,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        self.errors.count("ERR");
+        self.log_protocol_error(client, error.log_text(), input);
+        error.reply(&mut resp::Reply::new(out, client.protocol));
+        client.closing = Closing::AfterReplies;
     }
 
     fn log_protocol_error(&self, client: &Client, text: &str, input: &[u8]) {

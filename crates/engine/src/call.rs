@@ -99,17 +99,9 @@ impl Runner {
             // Refused or not, it is the last that the client called.
             client.last_command = Some(id);
             let (worker, now_ms) = (self.worker, self.now_ms);
-            let mut request =
+            let request =
                 refuse::Request { engine, client, entry, args, worker, now_ms, out_of_memory };
-            if let Some(error) = refuse::refuse(&mut request) {
-                engine.stats[self.worker].per_command[id.index()].rejected.add(1);
-                let was_in_multi = client.multi.is_some();
-                let error = multi::refused(client, entry, error);
-                let is_over = was_in_multi && client.multi.is_none();
-                if is_over && engine.settings.attention.has(Reason::Monitor) {
-                    engine.feed_monitors(entry, args, client.db, &client.address);
-                }
-                self.refused(engine, client, &error, out);
+            if self.refuses(request, out) {
                 return self.end_reply(client, reply_at, out);
             }
         }
@@ -178,10 +170,25 @@ impl Runner {
         ran
     }
 
+    /// Runs through the reasons to refuse a request; true if there is one, which is the reply.
+    pub(crate) fn refuses(&mut self, mut request: refuse::Request<'_>, out: &mut Vec<u8>) -> bool {
+        let Some(error) = refuse::refuse(&mut request) else { return false };
+        let refuse::Request { engine, client, entry, args, .. } = request;
+        engine.stats[self.worker].per_command[entry.id.index()].rejected.add(1);
+        let was_in_multi = client.multi.is_some();
+        let error = multi::refused(client, entry, error);
+        let is_over = was_in_multi && client.multi.is_none();
+        if is_over && engine.settings.attention.has(Reason::Monitor) {
+            engine.feed_monitors(entry, args, client.db, &client.address);
+        }
+        self.refused(engine, client, &error, out);
+        true
+    }
+
     /// Runs the handler and sees to what it leaves behind.
     #[expect(clippy::too_many_arguments, reason = "the request and everything it may touch")]
     #[inline]
-    fn call<'a>(
+    pub(crate) fn call<'a>(
         &'a mut self,
         engine: &'a Engine,
         client: &'a mut Client,
@@ -273,7 +280,7 @@ impl Runner {
     }
 
     #[cold]
-    fn refused(
+    pub(crate) fn refused(
         &mut self,
         engine: &Engine,
         client: &mut Client,
@@ -288,7 +295,12 @@ impl Runner {
     }
 
     /// CLIENT REPLY: takes the reply back if there shall be none.
-    fn end_reply(&mut self, client: &mut Client, reply_at: usize, out: &mut Vec<u8>) -> Ran {
+    pub(crate) fn end_reply(
+        &mut self,
+        client: &mut Client,
+        reply_at: usize,
+        out: &mut Vec<u8>,
+    ) -> Ran {
         if client.reply_mode != ReplyMode::On && !client.confirms {
             out.truncate(reply_at);
         }
@@ -386,13 +398,13 @@ pub(crate) fn call_nested(cx: &mut Cx<'_>, id: command::table::CommandId, args: 
 }
 
 /// Runs a command within another one, with what that one holds; its reply goes to the client, or to
-/// `elsewhere`.
+/// `elsewhere`. The ticks it took.
 pub(crate) fn call_within(
     cx: &mut Cx<'_>,
     id: command::table::CommandId,
     args: Args<'_>,
     mut elsewhere: Option<(&mut Vec<u8>, Protocol)>,
-) {
+) -> u64 {
     let engine = cx.engine;
     let db = cx.client.db;
     let dirty_before = cx.db.effects.dirty;
@@ -464,4 +476,5 @@ pub(crate) fn call_within(
         engine.weigh_keys(entry, args, ticks, request_bytes + reply_bytes);
     }
     cx.db.stats.commands.add(1);
+    ticks
 }

@@ -159,6 +159,9 @@ pub struct Client {
     pub is_monitor: bool,
     /// A pause holds its next command.
     pub is_held: bool,
+    /// Its worker has read requests of it that are not in `input`: nobody else may run what comes
+    /// after them.
+    pub is_under_way: bool,
     /// CLIENT TRACKING.
     pub tracking: Option<Box<ClientTracking>>,
     /// What it listens to.
@@ -208,6 +211,7 @@ impl Client {
             confirms: false,
             is_monitor: false,
             is_held: false,
+            is_under_way: false,
             tracking: None,
             subscriptions: None,
             blocked: None,

@@ -47,8 +47,9 @@ impl Clients {
     /// an empty one.
     pub fn lend(&mut self, client: &mut Client) {
         let Some(index) = client.index else { return };
-        let lent = std::mem::replace(client, Client::new(client.id, client.created_ms));
+        let mut lent = std::mem::replace(client, Client::new(client.id, client.created_ms));
         client.index = Some(index);
+        lent.is_under_way = true;
         self.put_back(index, Box::new(lent));
     }
 
@@ -56,6 +57,7 @@ impl Clients {
     pub fn take_back(&mut self, client: &mut Client) {
         let Some(index) = client.index else { return };
         *client = *self.take(index).expect("only its own worker removes a client");
+        client.is_under_way = false;
     }
 
     pub fn get(&mut self, index: ClientIndex) -> Option<&mut Client> {

@@ -140,6 +140,15 @@ impl<'a> Cx<'a> {
         self.args.at(index).eq_ignore_ascii_case(word.as_bytes())
     }
 
+    /// The time as TIME tells it: within a script it stands still.
+    pub fn now_us(&mut self) -> i64 {
+        match self.db.effects.script_us {
+            None => base::clock::unix_us(),
+            Some(0) => *self.db.effects.script_us.insert(base::clock::unix_us()),
+            Some(us) => us,
+        }
+    }
+
     /// Unix milliseconds at which this command runs.
     pub fn now_ms(&self) -> i64 {
         self.db.now_ms()

@@ -40,6 +40,8 @@ pub struct Effects {
     forced: bool,
     /// A large value was freed at once, which may have taken long.
     pub(crate) freed_large: bool,
+    /// While a script runs: what TIME has told it, in microseconds; 0: it has not asked.
+    pub(crate) script_us: Option<i64>,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -115,6 +117,13 @@ impl Effects {
     pub(crate) fn take_back(&mut self, (len, dbs): (usize, (usize, usize))) {
         self.commands.truncate(len);
         self.dbs = dbs;
+    }
+
+    /// Repeats nothing of all that came since `begin`.
+    pub(crate) fn forget(&mut self) {
+        self.commands.clear();
+        self.ready.clear();
+        self.dirty = 0;
     }
 
     /// Repeat nothing of this command.

@@ -11,6 +11,7 @@
 //!     mail       news for clients of others      monitors tracking pause   what CLIENT wants
 //!     latency    what took long, and when        command_logs  slow and large commands
 //!     scripts    what EVALSHA finds, libraries of functions, the states that run them
+//!     late       the script that has run for too long, if one has
 //!     acl        users, and what they were refused   hot_keys    keys that cost the most
 //!     persistence  saving and loading
 //! ```
@@ -25,7 +26,7 @@ use crossbeam_utils::CachePadded;
 use journal::Journal;
 use store::keyspace::Wake;
 use store::lazyfree::LazyFree;
-use store::{Gate, Keyspace, PerWorker, Seat};
+use store::{Gate, Keyspace, PerWorker, Seat, World};
 
 use crate::blocked::Waits;
 use crate::client::Client;
@@ -35,6 +36,7 @@ use crate::command_log::CommandLogs;
 use crate::cx::Handler;
 use crate::eviction::ExceededTime;
 use crate::hotkeys::HotKeys;
+use crate::late::{Late, LateScript};
 use crate::latency::LatencyMonitor;
 use crate::mail::Mailboxes;
 use crate::monitor::Monitors;
@@ -100,6 +102,9 @@ pub trait Host: Send + Sync {
     fn shall_end(&self) -> bool {
         false
     }
+    /// Called about every millisecond while a script is late: serves whoever has sent something,
+    /// with [`Late::run`].
+    fn serve_late(&self, _late: &mut Late<'_>, _world: &mut World<'_>) {}
     /// Begins a shutdown; the event loops end after this batch.
     fn shut_down(&self, how: Shutdown);
     /// Rewrites the configuration file with every option in it.
@@ -137,6 +142,8 @@ pub struct Engine {
     pub mail: Arc<Mailboxes>,
     pub monitors: Monitors,
     pub scripts: Scripts,
+    /// The script that runs, once it is late.
+    pub late: LateScript,
     pub tracking: Tracking,
     pub pause: Pause,
     pub acl: Acl,
@@ -177,6 +184,8 @@ pub struct Engine {
     pub cron_paused: AtomicBool,
     /// DEBUG SET-SKIP-CHECKSUM-VALIDATION.
     pub skip_checksums: AtomicBool,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they otherwise may not.
+    pub scripts_call_all: AtomicBool,
     pub shutting_down: AtomicBool,
 }
 
@@ -244,6 +253,7 @@ impl Engine {
             mail,
             monitors: Monitors::default(),
             scripts: Scripts::default(),
+            late: LateScript::default(),
             tracking: Tracking::default(),
             pause: Pause::default(),
             acl: Acl::new(users),
@@ -274,6 +284,7 @@ impl Engine {
             active_expire: AtomicBool::new(true),
             cron_paused: AtomicBool::new(false),
             skip_checksums: AtomicBool::new(false),
+            scripts_call_all: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
             table,
         };

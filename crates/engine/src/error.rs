@@ -51,6 +51,9 @@ fixed! {
     NO_FUNCTION = "ERR Function not found";
     NO_LIBRARY = "ERR Library not found";
     NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     SCRIPT_MAY_WRITE = "ERR Can not execute a script with write flag using *_ro command.";
     SCRIPT_OOM = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";

@@ -28,6 +28,7 @@ pub mod expire_cycle;
 pub mod histogram;
 pub mod hotkeys;
 pub mod info;
+pub mod late;
 pub mod latency;
 pub mod mail;
 pub mod monitor;

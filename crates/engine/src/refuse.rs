@@ -40,6 +40,7 @@ const REASONS: &[(&str, Reason)] = &[
     ("could not save", could_not_save),
     ("only listens", only_listens),
     ("loading", loading),
+    ("busy", busy),
 ];
 
 pub(crate) fn refuse(request: &mut Request<'_>) -> Option<CmdError> {
@@ -117,6 +118,11 @@ fn could_not_save(r: &mut Request<'_>) -> Option<CmdError> {
 fn loading(r: &mut Request<'_>) -> Option<CmdError> {
     let refused = r.engine.persistence.is_loading() && !r.entry.has(Flag::Loading);
     refused.then_some(CmdError::LOADING)
+}
+
+/// Asked of those only who are served while a script is late.
+fn busy(r: &mut Request<'_>) -> Option<CmdError> {
+    r.engine.late.error().filter(|_| !r.entry.has(Flag::AllowBusy))
 }
 
 fn no_multi(r: &mut Request<'_>) -> Option<CmdError> {

@@ -1,6 +1,8 @@
 //! A command that a script calls: looked up, refused or run as a nested call, with what the script
 //! holds.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use acl::log::Context;
 use command::declare::Flag;
 use resp::{ArgBuf, Protocol};
@@ -9,6 +11,7 @@ use script::Caller;
 use crate::call::call_within;
 use crate::cx::Cx;
 use crate::error::CmdError;
+use crate::late::{Lateness, ScriptName};
 use crate::permission::{Attempt, describe};
 
 /// What a script may do.
@@ -24,15 +27,40 @@ pub(crate) struct ScriptCaller<'c, 'a> {
     cx: &'c mut Cx<'a>,
     rights: Rights,
     has_written: bool,
+    lateness: Lateness<'c>,
     /// `redis.set_repl`; 0: what it does is not repeated.
     targets: u8,
 }
 
 const ALL_TARGETS: u8 = 3;
+/// A command that takes longer, some tens of microseconds, is followed by a look at the clock.
+const LONG_TICKS: u64 = 1 << 17;
 
 impl<'c, 'a> ScriptCaller<'c, 'a> {
-    pub(crate) fn new(cx: &'c mut Cx<'a>, rights: Rights) -> ScriptCaller<'c, 'a> {
-        ScriptCaller { cx, rights, has_written: false, targets: ALL_TARGETS }
+    pub(crate) fn new(
+        cx: &'c mut Cx<'a>,
+        name: ScriptName<'c>,
+        rights: Rights,
+    ) -> ScriptCaller<'c, 'a> {
+        let lateness = Lateness::begin(name);
+        cx.db.effects.script_us = Some(0);
+        ScriptCaller { cx, rights, has_written: false, lateness, targets: ALL_TARGETS }
+    }
+
+    /// The script has ended.
+    pub(crate) fn end(self) {
+        self.cx.db.effects.script_us = None;
+        self.lateness.end(self.cx.engine);
+        if self.cx.engine.shutting_down.load(Relaxed) && self.lateness.is_late() {
+            // SHUTDOWN NOSAVE has ended it halfway: nothing of it shall stay.
+            self.cx.db.effects.forget();
+        }
+    }
+
+    /// Whether it shall end, once others have been served if it is late.
+    fn look(&mut self) -> bool {
+        self.lateness.look(self.cx, self.has_written)
+            || (!self.has_written && self.cx.engine.host.shall_end())
     }
 
     /// Why the command is not run; counted.
@@ -66,7 +94,7 @@ impl Caller for ScriptCaller<'_, '_> {
             let why = "Wrong number of args calling Redis command from script";
             return Err(self.refuse(Some(id), why));
         }
-        if entry.has(Flag::NoScript) {
+        if entry.has(Flag::NoScript) && !engine.scripts_call_all.load(Relaxed) {
             let why = "This Redis command is not allowed from script";
             return Err(self.refuse(Some(id), why));
         }
@@ -95,9 +123,13 @@ impl Caller for ScriptCaller<'_, '_> {
         }
         self.has_written |= writes;
         let mark = self.cx.db.effects.mark();
-        call_within(self.cx, id, args, Some((out, protocol)));
+        let ticks = call_within(self.cx, id, args, Some((out, protocol)));
         if self.targets == 0 {
             self.cx.db.effects.take_back(mark);
+        }
+        if ticks > LONG_TICKS {
+            // Many of these may come before the script is interrupted.
+            self.look();
         }
         Ok(())
     }
@@ -121,6 +153,6 @@ impl Caller for ScriptCaller<'_, '_> {
     }
 
     fn interrupt(&mut self) -> bool {
-        !self.has_written && self.cx.engine.host.shall_end()
+        self.look()
     }
 }

@@ -14,10 +14,12 @@
 //!
 //! (1) A state is taken out of its place while it runs something: nothing that a script calls can
 //!     reach it.
-//! (2) A script that only EVAL has named is forgotten when [`EVAL_SCRIPTS_MAX`] others came after;
-//!     one that SCRIPT LOAD has named is kept until SCRIPT FLUSH.
+//! (2) A script that only EVAL has named is forgotten when 500 others ran after it; one that SCRIPT
+//!     LOAD has named is kept until SCRIPT FLUSH: see [`cache`].
 
-use std::collections::{HashMap, VecDeque};
+mod cache;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -27,13 +29,13 @@ use config::id;
 use script::{Flags, Policy, Registered, Script, State, StateOptions};
 use sha1::{Digest, Sha1};
 
+use self::cache::{Cache, Known};
 use crate::cx::Cx;
 use crate::engine::{Engine, OCHRE_VERSION, REDIS_VERSION};
 use crate::error::{CmdError, CmdResult};
+use crate::late::ScriptName;
 use crate::script_call::{Rights, ScriptCaller};
 
-/// Scripts of EVAL that are remembered.
-const EVAL_SCRIPTS_MAX: usize = 500;
 /// Memory that each state may take.
 const STATE_BYTES_MAX: usize = 1 << 30;
 /// A library that takes longer to load is refused.
@@ -53,42 +55,6 @@ pub fn sha_of(source: &[u8]) -> Sha {
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
     sha
-}
-
-#[derive(Clone)]
-struct Known {
-    source: Arc<[u8]>,
-    flags: Flags,
-    code_at: usize,
-    /// Only EVAL has named it (2).
-    is_evicted: bool,
-}
-
-/// What EVALSHA finds.
-#[derive(Default)]
-struct Cache {
-    known: HashMap<Sha, Known>,
-    /// Those of EVAL, the longest unused first.
-    evals: VecDeque<Sha>,
-    bytes: usize,
-}
-
-impl Cache {
-    fn touch(&mut self, sha: &Sha) {
-        if self.evals.back() == Some(sha) {
-            return;
-        }
-        if let Some(at) = self.evals.iter().position(|known| known == sha) {
-            self.evals.remove(at);
-            self.evals.push_back(*sha);
-        }
-    }
-
-    fn forget(&mut self, sha: &Sha) {
-        if let Some(known) = self.known.remove(sha) {
-            self.bytes -= known.source.len() + size_of::<Known>();
-        }
-    }
 }
 
 /// The state of EVAL and what it has compiled.
@@ -131,30 +97,30 @@ impl Scripts {
     /// Scripts that EVALSHA finds, and the bytes they take.
     pub fn cached(&self) -> (usize, usize) {
         let cache = self.cache();
-        let entries = cache.known.len() * (size_of::<Sha>() + size_of::<Known>());
-        (cache.known.len(), cache.bytes + entries)
+        (cache.len(), cache.bytes())
     }
 
     pub fn exists(&self, sha: &[u8]) -> bool {
-        Sha::try_from(sha).is_ok_and(|sha| self.cache().known.contains_key(&sha))
+        Sha::try_from(sha).is_ok_and(|sha| self.cache().get(&sha).is_some())
     }
 
     pub fn source(&self, sha: &[u8]) -> Option<Arc<[u8]>> {
         let sha = Sha::try_from(sha.to_ascii_lowercase().as_slice()).ok()?;
-        self.cache().known.get(&sha).map(|known| known.source.clone())
+        self.cache().get(&sha).map(|known| known.source.clone())
     }
 
-    /// SCRIPT FLUSH. What is returned may be dropped elsewhere.
-    pub fn flush(&self) -> impl Sized + Send + use<> {
+    /// SCRIPT FLUSH: how many they were, and what may be dropped elsewhere.
+    pub fn flush(&self) -> (usize, impl Sized + Send + use<>) {
         self.eval_state_bytes.store(0, Relaxed);
         let state = self.eval.lock().expect("nobody panics holding the state").take();
-        (std::mem::take(&mut *self.cache()), state)
+        let cache = std::mem::take(&mut *self.cache());
+        (cache.len(), (cache, state))
     }
 
     /// What a script with this name says of itself.
     pub fn flags_of(&self, sha: &[u8]) -> Option<Flags> {
         let sha = Sha::try_from(sha.to_ascii_lowercase().as_slice()).ok()?;
-        self.cache().known.get(&sha).map(|known| known.flags)
+        self.cache().get(&sha).map(|known| known.flags)
     }
 
     fn note_libraries(&self, libraries: &Registered) {
@@ -214,37 +180,17 @@ impl Engine {
     /// Compiles a script and remembers it. `by_eval`: it may be forgotten (2).
     pub fn load_script(&self, source: &[u8], by_eval: bool) -> Result<Sha, CmdError> {
         let sha = sha_of(source);
-        if let Some(known) = self.scripts.cache().known.get_mut(&sha) {
-            if !by_eval {
-                known.is_evicted = false;
-            }
+        if self.scripts.cache().name_again(&sha, by_eval) {
             return Ok(sha);
         }
         let (flags, code_at) =
             script::script_flags(source).map_err(|why| CmdError::script(&why))?;
-        let known = Known { source: source.into(), flags, code_at, is_evicted: by_eval };
+        let known = Known { source: source.into(), flags, code_at };
         self.with_eval_state(|eval| eval.compile(&sha, &known).map(|_| ()))?;
-        let mut evicted = Vec::new();
-        {
-            let mut cache = self.scripts.cache();
-            if by_eval {
-                while cache.evals.len() >= EVAL_SCRIPTS_MAX {
-                    let Some(oldest) = cache.evals.pop_front() else { break };
-                    if cache.known.get(&oldest).is_some_and(|known| known.is_evicted) {
-                        cache.forget(&oldest);
-                        evicted.push(oldest);
-                        self.scripts.evicted.fetch_add(1, Relaxed);
-                    }
-                }
-                cache.evals.push_back(sha);
-            }
-            cache.bytes += known.source.len() + size_of::<Known>();
-            cache.known.insert(sha, known);
-        }
-        if !evicted.is_empty() {
-            self.with_eval_state(|eval| {
-                evicted.iter().for_each(|sha| drop(eval.compiled.remove(sha)));
-            });
+        let evicted = self.scripts.cache().insert(sha, known, by_eval);
+        if let Some(sha) = evicted {
+            self.scripts.evicted.fetch_add(1, Relaxed);
+            self.with_eval_state(|eval| drop(eval.compiled.remove(&sha)));
         }
         Ok(sha)
     }
@@ -325,14 +271,7 @@ pub fn evalsha(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
 
 fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdResult {
     let engine = cx.engine;
-    let known = {
-        let mut cache = engine.scripts.cache();
-        let known = cache.known.get(sha).cloned().ok_or(CmdError::NO_SCRIPT)?;
-        if known.is_evicted {
-            cache.touch(sha);
-        }
-        known
-    };
+    let known = engine.scripts.cache().use_now(sha).cloned().ok_or(CmdError::NO_SCRIPT)?;
     let rights = rights(cx, known.flags, read_only)?;
     let name = std::str::from_utf8(sha).expect("digits are text");
     let args = cx.args;
@@ -340,7 +279,7 @@ fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdRe
         eval.compile(sha, &known)?;
         let script = &eval.compiled[sha];
         let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
-        let ran = run_as_caller(cx, rights, |caller, protocol, out| {
+        let ran = run_as_caller(cx, ScriptName::Script(name), rights, |caller, protocol, out| {
             eval.state.run_script(script, name, keys, argv, caller, protocol, out)
         });
         eval.runs += 1;
@@ -366,7 +305,8 @@ pub fn fcall(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
     // (1).
     let libraries = std::mem::take(&mut *engine.scripts.libraries());
     let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
-    let ran = run_as_caller(cx, rights, |caller, protocol, out| {
+    let called = ScriptName::Function(&name);
+    let ran = run_as_caller(cx, called, rights, |caller, protocol, out| {
         libraries
             .run(name.as_bytes(), keys, argv, caller, protocol, out)
             .expect("the function was just found, and nobody can have deleted it")
@@ -379,6 +319,7 @@ pub fn fcall(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
 /// Runs a script with the client's rights; its reply, or its error, becomes the command's.
 fn run_as_caller(
     cx: &mut Cx<'_>,
+    name: ScriptName<'_>,
     rights: Rights,
     run: impl FnOnce(
         &mut ScriptCaller<'_, '_>,
@@ -389,8 +330,9 @@ fn run_as_caller(
     let protocol = cx.reply.protocol();
     let db = cx.client.db;
     let mut out = Vec::new();
-    let mut caller = ScriptCaller::new(cx, rights);
+    let mut caller = ScriptCaller::new(cx, name, rights);
     let ran = run(&mut caller, protocol, &mut out);
+    caller.end();
     cx.client.db = db;
     // What its commands leave says what to repeat; the script itself adds nothing.
     cx.db.effects.propagate_nothing();

@@ -49,6 +49,8 @@ pub struct Settings {
     /// 0: the lowest that can hold a value.
     pub rdb_version: AtomicU32,
     pub stops_writes_on_save_error: AtomicBool,
+    /// After so many milliseconds a script is late; 0: never.
+    pub busy_reply_ms: AtomicI64,
     /// Payloads of unknown versions are tried.
     pub rdb_any_version: AtomicBool,
     limits: LimitOptions,
@@ -227,6 +229,7 @@ impl Settings {
         self.stops_writes_on_save_error.store(stops_writes, Relaxed);
         let any_version = config.choice(id::RDB_VERSION_CHECK) == "relaxed";
         self.rdb_any_version.store(any_version, Relaxed);
+        self.busy_reply_ms.store(config.int(id::BUSY_REPLY_THRESHOLD), Relaxed);
         self.limits.load(config);
         self.acl_log_entries_max.store(config.size(id::ACLLOG_MAX_LEN), Relaxed);
     }

@@ -2,8 +2,11 @@
 //!
 //! Level-triggered: a socket with unread bytes is reported again, so a short read needs no second
 //! one to find the end. Interest in writing is only asked for while a socket has refused bytes.
+//! Several threads may wait on one driver; while a script is late, another worker does
+//! (`late.rs`).
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -29,16 +32,15 @@ impl Interest {
 }
 
 pub(crate) trait Driver {
-    fn add(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
-    fn change(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
-    fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()>;
+    fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
+    fn change(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()>;
+    fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()>;
     /// Waits until something happens or `timeout` has passed; none waits for ever.
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
 }
 
 pub(crate) struct Epoll {
     fd: OwnedFd,
-    buffer: Vec<epoll::Event>,
 }
 
 /// Events taken at once. With more, a thousand clients and the server would take turns instead of
@@ -48,7 +50,7 @@ const EVENTS_MAX: usize = 128;
 impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {
         let fd = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Epoll { fd, buffer: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Epoll { fd })
     }
 }
 
@@ -60,33 +62,33 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 }
 
 impl Driver for Epoll {
-    fn add(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+    fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         Ok(epoll::add(&self.fd, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
-    fn change(&mut self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+    fn change(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         Ok(epoll::modify(&self.fd, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
-    fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         Ok(epoll::delete(&self.fd, fd)?)
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(&self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         events.clear();
         let timeout = timeout.map(|t| rustix::event::Timespec {
             tv_sec: t.as_secs() as i64,
             tv_nsec: t.subsec_nanos().into(),
         });
-        self.buffer.clear();
-        let spare = rustix::buffer::spare_capacity(&mut self.buffer);
-        match epoll::wait(self.fd.as_fd(), spare, timeout.as_ref()) {
+        let mut room = [MaybeUninit::<epoll::Event>::uninit(); EVENTS_MAX];
+        let happened = match epoll::wait(self.fd.as_fd(), &mut room, timeout.as_ref()) {
+            Ok((happened, _)) => happened,
             // A signal is handled elsewhere; it only ends the wait.
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(()),
             Err(error) => return Err(error.into()),
-        }
+        };
         let failed = epoll::EventFlags::ERR | epoll::EventFlags::HUP;
-        events.extend(self.buffer.iter().map(|event| {
+        events.extend(happened.iter().map(|event| {
             let happened = event.flags;
             Event {
                 token: event.data.u64(),

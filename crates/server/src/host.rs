@@ -8,10 +8,14 @@ use std::time::Duration;
 use config::{Config, LiveLines, OptId, Scope, id};
 use engine::Engine;
 use engine::engine::{Host, Shutdown, SnapshotFile};
+use engine::late::Late;
 use engine::persistence::SaveJob;
+use store::World;
 
 use crate::alloc;
+use crate::floor::Floor;
 use crate::inbox::Inbox;
+use crate::late;
 use crate::listen::Listeners;
 use crate::process::facts::Identity;
 use crate::process::{
@@ -20,6 +24,7 @@ use crate::process::{
 use crate::snapshot;
 
 pub(crate) struct ServerHost {
+    pub(crate) floor: &'static Floor,
     pub(crate) inboxes: Arc<[Inbox]>,
     pub(crate) listeners: Arc<Listeners>,
     pub(crate) identity: Identity,
@@ -30,14 +35,11 @@ pub(crate) struct ServerHost {
 }
 
 impl ServerHost {
-    pub(crate) fn new(
-        inboxes: Arc<[Inbox]>,
-        listeners: Arc<Listeners>,
-        identity: Identity,
-    ) -> ServerHost {
+    pub(crate) fn new(floor: &'static Floor, identity: Identity) -> ServerHost {
         ServerHost {
-            inboxes,
-            listeners,
+            floor,
+            inboxes: floor.inboxes.clone(),
+            listeners: floor.listeners.clone(),
             identity,
             engine: OnceLock::new(),
             shutdown: Mutex::new(None),
@@ -72,6 +74,10 @@ impl Host for ServerHost {
 
     fn shall_end(&self) -> bool {
         signals::is_waiting()
+    }
+
+    fn serve_late(&self, late: &mut Late<'_>, world: &mut World<'_>) {
+        late::round(self.floor, late, world);
     }
 
     fn log(&self, level: char, text: &str) {

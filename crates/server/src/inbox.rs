@@ -48,6 +48,17 @@ impl Inbox {
         }
     }
 
+    /// The connections among the letters. The others, and the ring, stay for their worker.
+    pub(crate) fn connections(&self) -> Vec<Accepted> {
+        let mut letters = self.letters.lock().expect("nobody panics holding letters");
+        let is_connection = |letter: &mut Letter| matches!(letter, Letter::Connection(_));
+        let connections = letters.extract_if(.., is_connection).filter_map(|letter| match letter {
+            Letter::Connection(accepted) => Some(accepted),
+            _ => None,
+        });
+        connections.collect()
+    }
+
     /// To be called when the eventfd is readable, before looking at anything it may announce.
     pub(crate) fn answer(&self) -> Vec<Letter> {
         let mut counter = [0; 8];

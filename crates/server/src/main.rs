@@ -5,16 +5,18 @@
 //! ```
 //!
 //! Read in this order: `main` (the life of the process), [`worker`] (the event loop), [`conn`],
-//! [`driver`], [`inbox`], [`listen`] (its parts), [`host`] (what the engine asks of us),
-//! [`tls`], [`admin`] (the port for tools), [`process`] (log, signals, daemon and their like).
+//! [`driver`], [`inbox`], [`listen`] (its parts), [`floor`] and [`late`] (sockets while a script is
+//! late), [`host`] (what the engine asks of us), [`tls`], [`admin`] (the port for tools), [`process`] (log, signals, daemon and their like).
 
 mod admin;
 mod alloc;
 mod check_rdb;
 mod conn;
 mod driver;
+mod floor;
 mod host;
 mod inbox;
+mod late;
 mod listen;
 mod process;
 mod snapshot;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use config::{CommandLine, Config, Load, id};
 use engine::Engine;
 
+use crate::floor::Floor;
 use crate::host::ServerHost;
 use crate::inbox::Inbox;
 use crate::listen::Listeners;
@@ -124,39 +127,40 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     let listeners = Arc::new(listeners);
     signals::install(inboxes[0].fd())
         .map_err(|error| format!("Fatal error, can't copy an eventfd: {error}"))?;
-    let host = ServerHost::new(inboxes.clone(), listeners.clone(), process.identity.clone());
-    let host = Arc::new(host);
+    let floor = Floor::new(inboxes.clone(), listeners.clone())
+        .map_err(|error| format!("Fatal error, can't create an epoll: {error}"))?;
+    // It and the engine live as long as the process; plain references cost the workers nothing.
+    let floor: &'static Floor = Box::leak(Box::new(floor));
+    let host = Arc::new(ServerHost::new(floor, process.identity.clone()));
     // Threads inherit the cores of the one that starts them: the engine starts the background
     // thread, and this function the workers.
     affinity::pin(&config.text(id::BIO_CPULIST));
     let server_cpulist = config.text(id::SERVER_CPULIST).into_owned();
     let now_ms = base::clock::unix_ms();
     let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
-    // It lives as long as the process; a plain reference costs the workers nothing to share.
     let engine: &'static Engine = Box::leak(Box::new(engine));
     assert!(host.engine.set(engine).is_ok(), "the host is told of the engine once");
     affinity::pin(&server_cpulist);
     engine.start_acl()?;
     process.announce(&engine.config());
     snapshot::begin_load(engine)?;
-    admin::start(admin_sockets, engine, inboxes.clone());
+    admin::start(admin_sockets, engine, inboxes);
     let ready = process.ready(listeners.kinds());
     let mut seats = seats.into_iter();
     let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats
         .map(|seat| {
-            let inboxes = inboxes.clone();
             std::thread::Builder::new()
                 .name(format!("worker-{}", seat.index()))
                 .spawn(move || {
                     crash::guard_this_thread();
-                    Worker::new(seat.index(), engine, inboxes, None)?.run(seat)
+                    Worker::new(seat.index(), engine, floor)?.run(seat)
                 })
                 .expect("the process can start its workers")
         })
         .collect();
-    let mut outcome = Worker::new(0, engine, inboxes, Some(listeners.clone()))
-        .and_then(|worker| worker.when_loaded(ready).run(first_seat));
+    let mut outcome =
+        Worker::new(0, engine, floor).and_then(|worker| worker.when_loaded(ready).run(first_seat));
     for thread in threads {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));
     }

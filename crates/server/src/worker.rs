@@ -16,6 +16,8 @@
 //! (1) Inside the gate nothing waits: sockets do not block, and shards are only tried.
 //! (2) Replies leave in the order of their requests: fresh ones go behind `client.output`.
 //! (3) A client's unread input begins at its first unfinished request.
+//! (4) Whenever another may own the world, our connections are lent to the floor (`floor.rs`), but
+//!     for moments in which nobody waits for an answer.
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
 //! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
@@ -33,25 +35,26 @@ mod serve;
 mod waits;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use engine::Engine;
 use engine::batch::Runner;
-use engine::client::{Address, Closing};
+use engine::client::Closing;
 use engine::clients::ClientIndex;
 use engine::eviction::Room;
 use engine::expire_cycle::ExpireWalk;
 use engine::info::Wanted;
-use engine::{CmdError, Engine};
 use store::{Inside, Seat, Sweep};
 
 use self::ahead::Ahead;
+pub(crate) use self::limits::exceeds_query_limit;
 
 use crate::admin::Question;
-use crate::conn::Conn;
 use crate::driver::{Driver, Epoll, Event, Interest};
+use crate::floor::{Conns, Floor};
 use crate::inbox::{Inbox, Letter};
 use crate::listen::{Accepted, Listeners};
 use crate::process::signals;
@@ -59,20 +62,22 @@ use crate::process::signals;
 /// Read at once at most, into the receive buffer that all connections of a worker share.
 const RECEIVE_BYTES: usize = 64 * 1024;
 /// Connections taken from a listener before others get their turn.
-const ACCEPTS_MAX: usize = 1000;
+pub(crate) const ACCEPTS_MAX: usize = 1000;
 /// Removing expired keys while there are more: at most this long between batches of events.
 const EXPIRE_SLICE_US: u64 = 500;
 
-const TOKEN_INBOX: u64 = u64::MAX;
-const TOKEN_LISTENER: u64 = 1 << 32;
+pub(crate) const TOKEN_INBOX: u64 = u64::MAX;
+pub(crate) const TOKEN_LISTENER: u64 = 1 << 32;
 
 pub(crate) struct Worker {
     index: usize,
     engine: &'static Engine,
     inboxes: Arc<[Inbox]>,
-    driver: Epoll,
+    floor: &'static Floor,
+    driver: &'static Epoll,
     runner: Runner,
-    conns: Vec<Option<Conn>>,
+    /// Ours while they are not lent to the floor.
+    conns: Conns,
     /// On worker 0.
     listeners: Option<Arc<Listeners>>,
     /// Connections that have requests left after their turn.
@@ -97,8 +102,6 @@ pub(crate) struct Worker {
     evicts: bool,
     next_cron_us: u64,
     idle_cursor: usize,
-    /// The worker that gets the next connection.
-    next_owner: usize,
     /// How long its turns may wait because of a snapshot.
     sweep: Sweep,
     /// What to do when the data set has been loaded. Worker 0 has it.
@@ -109,21 +112,22 @@ impl Worker {
     pub(crate) fn new(
         index: usize,
         engine: &'static Engine,
-        inboxes: Arc<[Inbox]>,
-        listeners: Option<Arc<Listeners>>,
+        floor: &'static Floor,
     ) -> std::io::Result<Worker> {
-        let mut driver = Epoll::new()?;
+        let (driver, inboxes) = (&floor.drivers[index], floor.inboxes.clone());
         driver.add(inboxes[index].fd(), TOKEN_INBOX, Interest::READ)?;
+        let listeners = (index == 0).then(|| floor.listeners.clone());
         if let Some(listeners) = &listeners {
-            watch(&mut driver, listeners)?;
+            watch(driver, listeners)?;
         }
         Ok(Worker {
             index,
             runner: Runner::new(engine, index),
             engine,
             inboxes,
+            floor,
             driver,
-            conns: Vec::new(),
+            conns: Conns::new(),
             listeners,
             queue: VecDeque::new(),
             parked: Vec::new(),
@@ -140,7 +144,6 @@ impl Worker {
             evicts: false,
             next_cron_us: 0,
             idle_cursor: 0,
-            next_owner: 0,
             sweep: Sweep::Finished,
             when_loaded: None,
         })
@@ -156,6 +159,7 @@ impl Worker {
             let began = store::ticks::now();
             let commands_before = engine.stats[self.index].commands.get();
             let mut inside = engine.gate.enter(&mut seat);
+            self.floor.exchange(&mut inside, &mut self.conns);
             if engine.mail.has_mail(self.index) {
                 // Before the requests that what it tells of may have caused.
                 self.deliver_mail(&mut inside);
@@ -180,6 +184,7 @@ impl Worker {
             if self.when_loaded.is_some() {
                 self.load()?;
             }
+            self.floor.exchange(&mut inside, &mut self.conns);
             drop(inside);
             engine.journal.wake_readers();
             engine.wake_mailboxes();
@@ -212,7 +217,21 @@ impl Worker {
         }
     }
 
+    /// Lets whoever wants the world through, before anything else is read or run.
+    #[inline]
+    pub(super) fn step_aside(&mut self, inside: &mut Inside<'_>) {
+        if inside.is_wanted() {
+            self.floor.exchange(inside, &mut self.conns);
+            inside.checkpoint();
+            self.floor.exchange(inside, &mut self.conns);
+        }
+    }
+
     fn on_event(&mut self, inside: &mut Inside<'_>, event: Event) {
+        if inside.is_wanted() {
+            self.run_ahead(inside);
+            self.step_aside(inside);
+        }
         if event.token < TOKEN_LISTENER {
             self.on_socket(inside, event.token as ClientIndex, event);
             return self.run_ahead_if_full(inside);
@@ -230,46 +249,17 @@ impl Worker {
         for _ in 0..ACCEPTS_MAX {
             let Some(listeners) = &self.listeners else { return };
             match listeners.accept(listener) {
-                Ok(Some(accepted)) => self.welcome(inside, accepted),
+                Ok(Some(accepted)) => {
+                    if let Some(ours) = self.floor.welcome(self.engine, self.index, accepted) {
+                        self.adopt(inside, ours);
+                    }
+                }
                 Ok(None) => return,
                 Err(error) => {
                     self.engine.host.log('#', &format!("Accepting client connection: {error}"));
                     return;
                 }
             }
-        }
-    }
-
-    /// Refuses the connection or gives it to a worker.
-    fn welcome(&mut self, inside: &mut Inside<'_>, accepted: Accepted) {
-        let engine = &self.engine;
-        let stats = &engine.stats[self.index];
-        let refusal = if !engine.admit_client() {
-            stats.connections_rejected.add(1);
-            Some(CmdError::MAX_CLIENTS)
-        } else if is_protected_from(engine, &accepted.address) {
-            engine.forget_client();
-            stats.connections_rejected.add(1);
-            Some(CmdError::PROTECTED_MODE)
-        } else {
-            None
-        };
-        if let Some(error) = refusal {
-            let line = format!("-{}\r\n", error.0);
-            // It may not arrive; the connection is closed anyway. Over TLS it cannot: there was no
-            // handshake yet.
-            if accepted.tls.is_none() {
-                let _ = rustix::io::write(&accepted.fd, line.as_bytes());
-            }
-            return;
-        }
-        stats.connections_received.add(1);
-        let owner = self.next_owner;
-        self.next_owner = (self.next_owner + 1) % self.inboxes.len();
-        if owner == self.index {
-            self.adopt(inside, accepted);
-        } else {
-            self.inboxes[owner].send(Letter::Connection(accepted));
         }
     }
 
@@ -316,39 +306,15 @@ impl Worker {
 
     fn watch_listeners(&mut self) {
         let Some(listeners) = &self.listeners else { return };
-        if let Err(error) = watch(&mut self.driver, listeners) {
+        if let Err(error) = watch(self.driver, listeners) {
             self.engine.host.log('#', &format!("Watching the listening sockets: {error}"));
         }
     }
 
     fn adopt(&mut self, inside: &mut Inside<'_>, accepted: Accepted) {
-        let Accepted { fd, address, local, tls } = accepted;
-        let engine = &self.engine;
-        let mut client = Box::new(engine.new_client(base::clock::unix_ms()));
-        let is_tcp = matches!(address, Address::Tcp(_));
-        client.address = address;
-        client.local_address = local;
-        client.fd = fd.as_raw_fd();
-        client.worker = self.index;
-        let index = engine.clients.mine(inside).insert(client);
-        let interest = Interest::READ;
-        let conn = Conn { fd, client: index, tls, interest, is_queued: false, has_ended: false };
-        if is_tcp {
-            // Without it small replies may wait; nothing else depends on it.
-            let _ = conn.set_nodelay();
-        }
-        if let Err(error) = self.driver.add(conn.fd.as_fd(), index as u64, Interest::READ) {
-            engine
-                .host
-                .log('#', &format!("Error registering fd event for the new client: {error}"));
-            engine.clients.mine(inside).remove(index);
-            engine.forget_client();
-            return;
-        }
-        if self.conns.len() <= index {
-            self.conns.resize_with(index + 1, || None);
-        }
-        self.conns[index] = Some(conn);
+        let engine = self.engine;
+        let clients = engine.clients.mine(inside);
+        self.floor.adopt(engine, self.index, clients, &mut self.conns, accepted);
     }
 
     pub(super) fn close(&mut self, inside: &mut Inside<'_>, index: ClientIndex) {
@@ -420,19 +386,10 @@ impl Worker {
 }
 
 /// Watches every listening socket; those that closed are forgotten by themselves.
-fn watch(driver: &mut Epoll, listeners: &Listeners) -> std::io::Result<()> {
+fn watch(driver: &Epoll, listeners: &Listeners) -> std::io::Result<()> {
     listeners.each(|i, fd| match driver.add(fd, TOKEN_LISTENER + i as u64, Interest::READ) {
         // The unix socket stays when the others change.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         added => added,
     })
-}
-
-/// Protected mode: without a password only the machine itself may connect.
-fn is_protected_from(engine: &Engine, address: &Address) -> bool {
-    let is_remote = match address {
-        Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
-        Address::Unix(_) | Address::Script | Address::None => false,
-    };
-    is_remote && engine.settings.protected_mode.load(Relaxed) && !engine.has_password()
 }

@@ -34,6 +34,7 @@ pub trait Held {
     fn held(&self, index: usize) -> Option<&ShardData>;
     fn is_world(&self) -> bool;
     fn is_visiting(&self) -> bool;
+    fn let_go(&mut self);
 }
 
 impl Held for Access<'_> {
@@ -51,6 +52,10 @@ impl Held for Access<'_> {
 
     fn is_visiting(&self) -> bool {
         Access::is_visiting(self)
+    }
+
+    fn let_go(&mut self) {
+        Access::let_go(self);
     }
 }
 
@@ -200,6 +205,16 @@ impl<'k> Access<'k> {
             Access::World(..) => true,
             Access::Lent(held) => held.is_world(),
             _ => false,
+        }
+    }
+
+    /// Gives the world's shards back for a while, between two commands that run within another:
+    /// they are taken again when they are touched.
+    pub fn let_go(&mut self) {
+        match self {
+            Access::World(_, held) => held.fill_with(|| None),
+            Access::Lent(held) => held.let_go(),
+            _ => {}
         }
     }
 

@@ -9,6 +9,7 @@
 //! [`IN_PLACE_MAX`]: nobody can tell where a value was freed, but everybody waits for a million
 //! frees. Only what Redis would have freed in the background counts in INFO, as there.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -37,6 +38,7 @@ struct Job {
 enum Garbage {
     Db(Box<DbShard>),
     Value(OwnedValue),
+    Other(Box<dyn Any + Send>),
 }
 
 impl Garbage {
@@ -53,6 +55,7 @@ impl Garbage {
                 }
             }
             Garbage::Value(value) => drop(value),
+            Garbage::Other(other) => drop(other),
         }
     }
 }
@@ -123,6 +126,13 @@ impl LazyFree {
             self.send(Garbage::Value(value), 1, value_bytes);
         } else if allocations > IN_PLACE_MAX || bytes > IN_PLACE_BYTES_MAX {
             self.send(Garbage::Value(value), 0, value_bytes);
+        }
+    }
+
+    /// Frees something else that stands for so many objects: here if it is little or shall be.
+    pub fn free_other(&self, other: Box<dyn Any + Send>, objects: u64, lazily: bool) {
+        if lazily && objects > LAZY_IN_PLACE_MAX as u64 {
+            self.send(Garbage::Other(other), objects, 0);
         }
     }
 

@@ -16,12 +16,13 @@ use config::Config;
 use engine::batch::Runner;
 use engine::blocked::Served;
 use engine::engine::{Host, Shutdown, SnapshotFile};
+use engine::late::Late;
 use engine::mail::News;
 use engine::persistence::{Outcome, SaveJob};
 use engine::{Client, Engine};
 use rdb::save::SaveError;
 use resp::Value;
-use store::Seat;
+use store::{Seat, World};
 
 /// A host without an outside: it notes what it was asked.
 #[derive(Default)]
@@ -35,10 +36,21 @@ pub struct TestHost {
     pub memory: Mutex<Option<Box<dyn Fn() -> usize + Send>>>,
     /// An option whose effect cannot be had.
     pub refuses: Mutex<Option<config::OptId>>,
+    /// Serves others while a script is late.
+    pub late: Mutex<Option<Box<ServeLate>>>,
 }
+
+/// What others do while a script is late; called in each round.
+pub type ServeLate = dyn FnMut(&mut Late<'_>, &mut World<'_>) + Send;
 
 impl Host for TestHost {
     fn wake(&self, _worker: usize) {}
+
+    fn serve_late(&self, late: &mut Late<'_>, world: &mut World<'_>) {
+        if let Some(serve) = &mut *self.late.lock().expect("tests do not panic while serving") {
+            serve(late, world);
+        }
+    }
 
     fn log(&self, level: char, text: &str) {
         self.log.lock().expect("tests do not panic while logging").push(format!("{level} {text}"));

@@ -6,6 +6,8 @@
 //!   245, the library's source as a string   … once for each library …   version, CRC64
 //! ```
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use command::declare::Flag::{AllowBusy, DenyOom, Loading, NoScript, Stale, Write};
 use command::declare::{Category, Group, Lock, flag, one_of, opt, text, token};
 use engine::{CmdError, CmdResult, Command, Cx};
@@ -108,8 +110,11 @@ fn flush(cx: &mut Cx<'_>) -> CmdResult {
     if cx.argc() > 3 {
         return Err(CmdError::subcommand_syntax("function", cx.arg(1)));
     }
-    flush_mode(cx, CmdError::FUNCTION_FLUSH_MODE)?;
-    drop(cx.engine.scripts.flush_libraries());
+    let lazily = flush_mode(cx, CmdError::FUNCTION_FLUSH_MODE)?;
+    let flushed = cx.engine.scripts.flush_libraries();
+    // As Redis counts: the functions, and the language.
+    let objects = flushed.function_count() as u64 + 1;
+    cx.engine.lazyfree.free_other(Box::new(flushed), objects, lazily);
     cx.db.effects.dirty += 1;
     cx.reply.ok();
     Ok(())
@@ -131,6 +136,11 @@ const KILL: Command = Command {
         ("FUNCTION KILL", "(error) NOTBUSY No scripts in execution right now."),
         ("FUNCTION KILL now", "(error) ERR wrong number of arguments for 'function|kill' command"),
     ],
+    handler: |cx| {
+        cx.engine.late.kill(true)?;
+        cx.reply.ok();
+        Ok(())
+    },
     ..super::script::KILL
 };
 
@@ -288,24 +298,38 @@ const STATS: Command = Command {
         "FUNCTION STATS",
         "1) \"running_script\"\n2) (nil)\n3) \"engines\"\n4) 1) \"LUA\"\n   2) 1) \"libraries_count\"\n      2) (integer) 0\n      3) \"functions_count\"\n      4) (integer) 0",
     )],
-    handler: |cx| {
-        let (libraries, functions) = {
-            let libraries = cx.engine.scripts.libraries();
-            (libraries.len(), libraries.function_count())
-        };
-        let reply = &mut cx.reply;
-        reply.map(2);
-        reply.bulk(b"running_script");
-        reply.null();
-        reply.bulk(b"engines");
-        reply.map(1);
-        reply.bulk(b"LUA");
-        reply.map(2);
-        reply.bulk(b"libraries_count");
-        reply.integer(libraries as i64);
-        reply.bulk(b"functions_count");
-        reply.integer(functions as i64);
-        Ok(())
-    },
+    handler: stats,
     ..BASE
 };
+
+fn stats(cx: &mut Cx<'_>) -> CmdResult {
+    let scripts = &cx.engine.scripts;
+    let libraries = scripts.library_count.load(Relaxed);
+    let functions = scripts.function_count.load(Relaxed);
+    let running = cx.engine.late.function()?;
+    let reply = &mut cx.reply;
+    reply.map(2);
+    reply.bulk(b"running_script");
+    match running {
+        None => reply.null(),
+        Some(running) => {
+            reply.map(3);
+            reply.bulk(b"name");
+            reply.bulk(running.name.as_bytes());
+            reply.bulk(b"command");
+            reply.array(running.command.len());
+            running.command.iter().for_each(|word| reply.bulk(word));
+            reply.bulk(b"duration_ms");
+            reply.integer(running.duration_ms() as i64);
+        }
+    }
+    reply.bulk(b"engines");
+    reply.map(1);
+    reply.bulk(b"LUA");
+    reply.map(2);
+    reply.bulk(b"libraries_count");
+    reply.integer(libraries as i64);
+    reply.bulk(b"functions_count");
+    reply.integer(functions as i64);
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! SCRIPT: what EVALSHA finds.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use command::declare::Flag::{AllowBusy, Loading, NoScript, Stale};
 use command::declare::{Category, Group, Lock, flag, many, one_of, opt, text};
 use engine::{CmdError, CmdResult, Command, Cx};
@@ -91,17 +93,19 @@ const FLUSH: Command = Command {
 };
 
 fn flush(cx: &mut Cx<'_>) -> CmdResult {
-    flush_mode(cx, CmdError::SCRIPT_FLUSH_MODE)?;
-    drop(cx.engine.scripts.flush());
+    let lazily = flush_mode(cx, CmdError::SCRIPT_FLUSH_MODE)?;
+    let (count, flushed) = cx.engine.scripts.flush();
+    cx.engine.lazyfree.free_other(Box::new(flushed), count as u64, lazily);
     cx.reply.ok();
     Ok(())
 }
 
-/// Checks the word behind FLUSH. Either way little is to be freed, and it is freed at once.
-pub(super) fn flush_mode(cx: &Cx<'_>, error: CmdError) -> CmdResult {
+/// The word behind FLUSH: whether to free in the background.
+pub(super) fn flush_mode(cx: &Cx<'_>, error: CmdError) -> Result<bool, CmdError> {
     match cx.argc() {
-        2 => Ok(()),
-        3 if cx.is_word(2, "SYNC") || cx.is_word(2, "ASYNC") => Ok(()),
+        2 => Ok(cx.engine.settings.lazy_user_flush.load(Relaxed)),
+        3 if cx.is_word(2, "SYNC") => Ok(false),
+        3 if cx.is_word(2, "ASYNC") => Ok(true),
         _ => Err(error),
     }
 }
@@ -126,7 +130,11 @@ pub(super) const KILL: Command = Command {
         ("SCRIPT KILL", "(error) NOTBUSY No scripts in execution right now."),
         ("SCRIPT KILL now", "(error) ERR wrong number of arguments for 'script|kill' command"),
     ],
-    handler: |_| Err(CmdError::NOT_BUSY),
+    handler: |cx| {
+        cx.engine.late.kill(false)?;
+        cx.reply.ok();
+        Ok(())
+    },
     ..BASE
 };
 

@@ -173,8 +173,8 @@ const SUBCOMMANDS: &[Sub] = &[
         "SET-DISABLE-DENY-SCRIPTS",
         "<0|1>",
         (3, 3),
-        "Accepted: there are no scripts yet.",
-        switches::accept,
+        "Whether scripts may call whatever command they like.",
+        switches::set_scripts_call_all,
     ),
     sub(
         "SET-SKIP-CHECKSUM-VALIDATION",

@@ -73,6 +73,11 @@ fn shutdown(cx: &mut Cx<'_>) -> CmdResult {
     match parse(cx.args.iter().skip(1))? {
         Asked::Abort => Err(CmdError::NO_SHUTDOWN),
         Asked::End(how) => {
+            if how.save != Some(false)
+                && let Some(busy) = cx.engine.late.error()
+            {
+                return Err(busy);
+            }
             cx.engine.host.log('*', "User requested shutdown...");
             if !cx.save_finally(how) {
                 return Err(CmdError::SHUTDOWN_FAILED);

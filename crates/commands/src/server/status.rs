@@ -20,7 +20,7 @@ pub(super) const TIME: Command = Command {
 };
 
 fn time(cx: &mut Cx<'_>) -> CmdResult {
-    let now_us = base::clock::unix_us();
+    let now_us = cx.now_us();
     cx.reply.array(2);
     cx.reply.bulk_integer(now_us / 1_000_000);
     cx.reply.bulk_integer(now_us % 1_000_000);

@@ -58,6 +58,6 @@ pub(super) const OPTIONS: &[Opt] = &[
         "Milliseconds after which a script counts as stuck and others are told so.",
     )
     .alias(&["lua-time-limit"])
-    .later("scripts"),
+    .now(),
     yes_no("key-memory-histograms", "no", "Show the memory of keys by type in INFO keysizes."),
 ];

@@ -84,7 +84,13 @@ impl Worker {
         for Waiting { index, received, .. } in waiting.drain(..) {
             let client = engine.clients.mine(inside).take(index);
             let mut client = client.expect("(1) it is still there");
-            if client.closing == Closing::No {
+            client.is_under_way = false;
+            if inside.is_wanted() && client.closing == Closing::No {
+                // Whoever wants the world may serve it while we wait, from where input is kept.
+                client.input.extend_from_slice(&self.receive[received]);
+                engine.clients.mine(inside).put_back(index, client);
+                self.enqueue(index);
+            } else if client.closing == Closing::No {
                 self.run_received(inside, index, client, received);
             } else {
                 // Another client had it closed meanwhile.

@@ -48,12 +48,7 @@ impl Worker {
                 continue;
             }
             engine.end_hold(client);
-            if let Some(Some(conn)) = self.conns.get_mut(index)
-                && !conn.is_queued
-            {
-                conn.is_queued = true;
-                self.queue.push_back(index);
-            }
+            self.enqueue(index);
         }
     }
 }

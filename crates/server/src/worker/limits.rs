@@ -16,6 +16,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use engine::Engine;
 use engine::client::Client;
 use engine::clients::ClientIndex;
 use store::Inside;
@@ -30,24 +31,27 @@ const ROOM_KEEP_MS: i64 = 2000;
 /// Connections looked after at least, each time.
 const LOOK_AFTER_MIN: usize = 50;
 
+/// `client-query-buffer-limit`. True if the client must go.
+pub(crate) fn exceeds_query_limit(engine: &Engine, worker: usize, client: &Client) -> bool {
+    let bytes = client.query_bytes();
+    let is_unknown = bytes > UNAUTHENTICATED_QUERY_BYTES_MAX && engine.needs_password(client);
+    if bytes <= engine.settings.query_buffer_bytes_max() && !is_unknown {
+        return false;
+    }
+    engine.host.log(
+        '#',
+        &format!(
+            "Closing client that reached max query buffer length: id={} addr={} qbuf={bytes}",
+            client.id, client.address,
+        ),
+    );
+    engine.stats[worker].query_buffer_limit_closed.add(1);
+    true
+}
+
 impl Worker {
-    /// `client-query-buffer-limit`. True if the client must go.
     pub(super) fn exceeds_query_limit(&self, client: &Client) -> bool {
-        let bytes = client.query_bytes();
-        let engine = &self.engine;
-        let is_unknown = bytes > UNAUTHENTICATED_QUERY_BYTES_MAX && engine.needs_password(client);
-        if bytes <= engine.settings.query_buffer_bytes_max() && !is_unknown {
-            return false;
-        }
-        engine.host.log(
-            '#',
-            &format!(
-                "Closing client that reached max query buffer length: id={} addr={} qbuf={bytes}",
-                client.id, client.address,
-            ),
-        );
-        engine.stats[self.index].query_buffer_limit_closed.add(1);
-        true
+        exceeds_query_limit(self.engine, self.index, client)
     }
 
     /// `client-output-buffer-limit`. True if the client must go.

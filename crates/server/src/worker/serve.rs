@@ -113,6 +113,7 @@ impl Worker {
                 } else if client.input.is_empty() {
                     let received = start..start + n;
                     if self.waits_ahead(index, &client, received.clone()) {
+                        client.is_under_way = true;
                         engine.clients.mine(inside).put_back(index, client);
                     } else {
                         self.run_received(inside, index, client, received);
@@ -143,7 +144,9 @@ impl Worker {
     ) {
         let engine = self.engine;
         let input = &self.receive[received];
+        self.floor.exchange(inside, &mut self.conns);
         let turn = self.runner.run(engine, inside, &mut client, input, &mut self.out);
+        self.floor.exchange(inside, &mut self.conns);
         let rest = &input[turn.consumed..];
         if !rest.is_empty() && client.closing == Closing::No {
             make_room(&mut client.input, rest.len(), turn.stop);
@@ -156,6 +159,7 @@ impl Worker {
     fn run_kept(&mut self, inside: &mut Inside<'_>, index: ClientIndex, mut client: Box<Client>) {
         let engine = self.engine;
         let mut input = std::mem::take(&mut client.input);
+        self.floor.exchange(inside, &mut self.conns);
         let turn = if input.len() < LARGE_BYTES {
             let turn = self.runner.run(engine, inside, &mut client, &input, &mut self.out);
             input.drain(..turn.consumed);
@@ -175,6 +179,7 @@ impl Worker {
             };
             turn
         };
+        self.floor.exchange(inside, &mut self.conns);
         if input.is_empty() || client.closing != Closing::No {
             input = Vec::new();
         } else {
@@ -298,9 +303,20 @@ impl Worker {
         !self.was_sent(index, client, moved)
     }
 
+    /// What the client has sent is run in its next turn.
+    pub(super) fn enqueue(&mut self, index: ClientIndex) {
+        if let Some(Some(conn)) = self.conns.get_mut(index)
+            && !conn.is_queued
+        {
+            conn.is_queued = true;
+            self.queue.push_back(index);
+        }
+    }
+
     /// Connections whose turn ended early get the next one.
     pub(super) fn run_queue(&mut self, inside: &mut Inside<'_>) {
         for _ in 0..self.queue.len() {
+            self.step_aside(inside);
             let Some(index) = self.queue.pop_front() else { return };
             let Some(Some(conn)) = self.conns.get_mut(index) else { continue };
             if !std::mem::take(&mut conn.is_queued) {

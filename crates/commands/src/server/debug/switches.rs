@@ -27,6 +27,11 @@ pub(super) fn set_skip_checksum_validation(cx: &mut Cx<'_>) -> CmdResult {
     accept(cx)
 }
 
+pub(super) fn set_scripts_call_all(cx: &mut Cx<'_>) -> CmdResult {
+    cx.engine.scripts_call_all.store(is_on(cx, 2), Relaxed);
+    accept(cx)
+}
+
 pub(super) fn change_repl_id(cx: &mut Cx<'_>) -> CmdResult {
     cx.engine.host.log('*', "Changing replication IDs after receiving DEBUG change-repl-id");
     cx.engine.change_replication_id();

@@ -1,0 +1,181 @@
+//! The scripts that EVALSHA finds.
+//!
+//! ```text
+//!   by_name: sha ─► place        entries: [ script, before, after ]   those of EVAL in a ring,
+//!                                          the longest unused first behind the ring's own place 0
+//! ```
+//!
+//! # Invariants
+//!
+//! (1) The ring holds those scripts that only EVAL has named, at most [`EVAL_SCRIPTS_MAX`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use script::Flags;
+
+use super::Sha;
+
+/// Scripts of EVAL that are remembered.
+const EVAL_SCRIPTS_MAX: usize = 500;
+
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) source: Arc<[u8]>,
+    pub(super) flags: Flags,
+    /// Where its code begins.
+    pub(super) code_at: usize,
+}
+
+struct Entry {
+    sha: Sha,
+    /// None of place 0, and of those that are free.
+    known: Option<Known>,
+    /// Neighbours in the ring; itself if it is in none.
+    before: u32,
+    after: u32,
+}
+
+pub(super) struct Cache {
+    by_name: HashMap<Sha, u32>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    evals: usize,
+    source_bytes: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Cache {
+        let ring = Entry { sha: [0; 40], known: None, before: 0, after: 0 };
+        Cache {
+            by_name: HashMap::new(),
+            entries: vec![ring],
+            free: Vec::new(),
+            evals: 0,
+            source_bytes: 0,
+        }
+    }
+}
+
+impl Cache {
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Bytes that all of it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.source_bytes + self.len() * (size_of::<Entry>() + size_of::<(Sha, u32)>())
+    }
+
+    pub(super) fn get(&self, sha: &Sha) -> Option<&Known> {
+        self.entries[*self.by_name.get(sha)? as usize].known.as_ref()
+    }
+
+    /// The same, and it counts as used.
+    pub(super) fn use_now(&mut self, sha: &Sha) -> Option<&Known> {
+        let place = *self.by_name.get(sha)?;
+        if self.is_in_ring(place) {
+            self.unlink(place);
+            self.link(place);
+        }
+        self.entries[place as usize].known.as_ref()
+    }
+
+    /// Whether there is such a script. Unless EVAL names it, it is kept from now on.
+    pub(super) fn name_again(&mut self, sha: &Sha, by_eval: bool) -> bool {
+        let Some(&place) = self.by_name.get(sha) else { return false };
+        if !by_eval && self.is_in_ring(place) {
+            self.unlink(place);
+            self.evals -= 1;
+        }
+        true
+    }
+
+    /// Remembers a script that is not there yet; the one that is forgotten for it.
+    pub(super) fn insert(&mut self, sha: Sha, known: Known, by_eval: bool) -> Option<Sha> {
+        let evicted = (by_eval && self.evals == EVAL_SCRIPTS_MAX).then(|| self.forget_oldest());
+        self.source_bytes += known.source.len();
+        let place = self.free.pop().unwrap_or(self.entries.len() as u32);
+        let entry = Entry { sha, known: Some(known), before: place, after: place };
+        if place as usize == self.entries.len() {
+            self.entries.push(entry);
+        } else {
+            self.entries[place as usize] = entry;
+        }
+        self.by_name.insert(sha, place);
+        if by_eval {
+            self.link(place);
+            self.evals += 1;
+        }
+        evicted
+    }
+
+    fn forget_oldest(&mut self) -> Sha {
+        let place = self.entries[0].after;
+        self.unlink(place);
+        self.evals -= 1;
+        self.free.push(place);
+        let entry = &mut self.entries[place as usize];
+        let known = entry.known.take().expect("what is in the ring is a script");
+        self.source_bytes -= known.source.len();
+        let sha = entry.sha;
+        self.by_name.remove(&sha);
+        sha
+    }
+
+    fn is_in_ring(&self, place: u32) -> bool {
+        self.entries[place as usize].after != place
+    }
+
+    /// Puts it where the last used one is.
+    fn link(&mut self, place: u32) {
+        let last = self.entries[0].before;
+        let entry = &mut self.entries[place as usize];
+        (entry.before, entry.after) = (last, 0);
+        self.entries[last as usize].after = place;
+        self.entries[0].before = place;
+    }
+
+    fn unlink(&mut self, place: u32) {
+        let Entry { before, after, .. } = self.entries[place as usize];
+        self.entries[before as usize].after = after;
+        self.entries[after as usize].before = before;
+        let entry = &mut self.entries[place as usize];
+        (entry.before, entry.after) = (place, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sha(n: usize) -> Sha {
+        super::super::sha_of(n.to_string().as_bytes())
+    }
+
+    fn known(n: usize) -> Known {
+        Known { source: vec![b'x'; n].into(), flags: Flags::COMPATIBLE, code_at: 0 }
+    }
+
+    #[test]
+    fn the_longest_unused_of_eval_goes_and_what_was_loaded_stays() {
+        let mut cache = Cache::default();
+        assert_eq!(cache.insert(sha(0), known(0), false), None);
+        for n in 1..=EVAL_SCRIPTS_MAX {
+            assert_eq!(cache.insert(sha(n), known(n), true), None);
+        }
+        // 1 is used, 2 is loaded by name: 3 is the oldest.
+        assert!(cache.use_now(&sha(1)).is_some());
+        assert!(cache.name_again(&sha(2), false));
+        assert_eq!(cache.insert(sha(1000), known(7), true), None, "2 made room for it");
+        assert_eq!(cache.insert(sha(1001), known(7), true), Some(sha(3)));
+        assert_eq!(cache.insert(sha(1002), known(7), true), Some(sha(4)));
+        assert!(cache.get(&sha(3)).is_none() && !cache.name_again(&sha(4), true));
+        for kept in [0, 1, 2, 5, 1000, 1001, 1002] {
+            assert!(cache.use_now(&sha(kept)).is_some(), "{kept}");
+        }
+        assert_eq!(cache.len(), EVAL_SCRIPTS_MAX + 2);
+        let bytes: usize = (0..=EVAL_SCRIPTS_MAX).sum::<usize>() - 3 - 4 + 3 * 7;
+        assert_eq!(cache.source_bytes, bytes);
+    }
+}
