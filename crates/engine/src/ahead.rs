@@ -23,7 +23,8 @@ pub struct Hint {
 }
 
 impl Runner {
-    /// Asks for the bucket of the key in the request that `input` begins with, if it is whole.
+    /// Asks for the bucket of the key in the one request that `input` is. None of anything else, and
+    /// of what may run a script: while that runs, no request of others shall wait half-way.
     pub fn look_ahead(&mut self, engine: &Engine, db: usize, input: &[u8]) -> Option<Hint> {
         if input.first() != Some(&b'*') {
             return None;
@@ -31,8 +32,14 @@ impl Runner {
         let batch: &mut Batch = &mut self.ahead;
         batch.clear();
         let limits = Limits { args_max: ARGS_MAX, ..Limits::default() };
-        batch.parse(input, 0, 1, &limits, &mut Pending::default());
-        if batch.is_empty() || batch.request(0).argc() < 2 {
+        let (end, _) = batch.parse(input, 0, 1, &limits, &mut Pending::default());
+        if batch.is_empty() || batch.request(0).argc() < 2 || end != input.len() {
+            return None;
+        }
+        let name = batch.args(0, input).at(0);
+        let begins =
+            |word: &[u8]| name.get(..4).is_some_and(|four| four.eq_ignore_ascii_case(word));
+        if begins(b"eval") || begins(b"fcal") || begins(b"exec") {
             return None;
         }
         let hash = engine.keyspace.key(batch.args(0, input).at(1)).hash;

@@ -5,7 +5,7 @@
 //! error and go on.
 
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use mlua::ffi;
@@ -64,11 +64,28 @@ unsafe extern "C-unwind" fn interrupt(state: *mut ffi::lua_State, gc: c_int) {
         slot.steps.set(STEPS);
         return;
     };
+    if is_in_prelude(state) {
+        // What tells of an error must come to its end. It does, and no loop of a script is in there.
+        return;
+    }
     // SAFETY: this is the state that called, in which errors are caught by whoever began the run;
     // nothing that must be dropped is owned here (3).
     unsafe {
         ffi::lua_checkstack(state, 1);
         ffi::lua_pushlstring(state, why.as_ptr().cast(), why.len());
         ffi::lua_error(state)
+    }
+}
+
+/// Whether the function that runs is one of ours.
+fn is_in_prelude(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: all zero is a valid value: null pointers and numbers.
+    let mut about: ffi::lua_Debug = unsafe { std::mem::zeroed() };
+    // SAFETY: the state is the one that called, `what` ends with a zero, and what is filled in points
+    // to texts of functions on its stack.
+    unsafe {
+        ffi::lua_getinfo(state, 0, c"s".as_ptr(), &raw mut about) != 0
+            && !about.source.is_null()
+            && CStr::from_ptr(about.source) == c"=prelude"
     }
 }

@@ -160,10 +160,9 @@ impl State {
         // Only memory could be short, and then they stay what they were.
         let _ = self.globals.raw_set("KEYS", keys);
         let _ = self.globals.raw_set("ARGV", argv);
+        // Having been written to they are no safe environment any more, and must not be one: the
+        // language would call its own `tostring` where the prelude has put another.
         self.globals.set_readonly(true);
-        // That they were written to has switched off what the language gains by their never changing.
-        // KEYS and ARGV do change, but nothing is compiled while they are there.
-        self.globals.set_safeenv(true);
     }
 
     fn array<'a>(&self, items: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Value> {
@@ -271,7 +270,8 @@ impl State {
         code: &[u8],
         deadline: Option<Instant>,
     ) -> Result<Registering, String> {
-        // No name is bound while the code is compiled: functions find others than the code does.
+        // No name is bound while the code is compiled, since functions find others than the code does;
+        // nor later, as in `set_arguments`.
         self.globals.set_safeenv(false);
         let main = compile(&self.lua, code, "@user_function")
             .map_err(|error| format!("Error compiling function: {error}"))?;
@@ -284,7 +284,6 @@ impl State {
             self.run.call::<(bool, Value)>(main)
         };
         self.set_scope(|scopes| &scopes.all);
-        self.globals.set_safeenv(true);
         slot.deadline.set(None);
         let registered = slot.loading.borrow_mut().take().unwrap_or_default();
         let why = match result {

@@ -83,11 +83,9 @@ const REFUSED: &[&str] = &[
     "table.sort({3, 2, 1, 5, 4}, function() error('x') end)",
     "for name in pairs(_G) do _G[name] = nil end",
     // unpack and its like beyond all ranges (CVE-2025-46817).
-    "return unpack({}, 1, 2^31)",
     "return unpack({}, -2^31, 2^31 - 1)",
     "return {unpack({}, 0, 1e8)}",
     "return select(-5, 1)",
-    "return table.concat({}, 'x', 1, 2^53)",
     // Recursion of the parser, of patterns, of C and of ours.
     "local function f() return 1 + f() end return f()",
     "local t = setmetatable({}, {}) getmetatable(t).__index = t return t.x.y",
@@ -111,6 +109,7 @@ const REFUSED: &[&str] = &[
     "return struct.unpack('I1', 'x', 2^53)",
     "return struct.unpack('s', 'no end')",
     "return bit.tohex({})",
+    "return string.format('%s', setmetatable({}, {__tostring = function() return 'x' end}))",
     // More memory than there is.
     "local t = {} while true do t[#t + 1] = string.rep('x', 65536) .. #t end",
     "local s = 'x' while true do s = s .. s end",
@@ -133,13 +132,15 @@ const REFUSED: &[&str] = &[
 
 /// Each is harmless: whatever it answers.
 const HARMLESS: &[&str] = &[
+    // These numbers do not fit and are less then, as in 5.1.
+    "return unpack({}, 1, 2^31)",
+    "return table.concat({}, 'x', 1, 2^53)",
     "return tostring(newproxy(true))",
     "getmetatable(newproxy(true)).__gc = function() redis.call('SET', 'x', 1) end",
     "local t = {} t[1] = t return tostring(t)",
     "return redis.sha1hex(string.rep('x', 1e6))",
     "return cjson.encode({[1] = 1, [3] = 2})",
     "return cmsgpack.pack(string.rep('x', 70000)):len()",
-    "return string.format('%s', setmetatable({}, {__tostring = function() return 'x' end}))",
     "return string.rep('', 2^31)",
     "return string.rep('x', -1)",
     "return {pcall(error)}",
@@ -160,16 +161,19 @@ fn nothing_of_the_corpus_breaks_out_or_stays() {
     let state = State::new(&OPTIONS);
     assert_eq!(run(&state, b"return 1").expect("it runs"), b":1\r\n");
     let at_first = state.memory();
+    let mut wrong = Vec::new();
     for source in REFUSED.iter().chain(HARMLESS) {
-        let ran = run(&state, source.as_bytes());
-        if REFUSED.contains(source) {
-            let why = ran.expect_err(source);
-            assert!(!why.contains("prelude"), "{source}: {why}");
+        match run(&state, source.as_bytes()) {
+            Ok(reply) if REFUSED.contains(source) => {
+                wrong.push(format!("{source}\n  answers {}", reply.escape_ascii()));
+            }
+            Err(why) if why.contains("prelude") || HARMLESS.contains(source) => {
+                wrong.push(format!("{source}\n  is an error: {why}"));
+            }
+            _ => {}
         }
-        let next = run(
-            &state,
-            b"return {redis.call('PING').ok, string.format('%d', 7), #cjson.encode({1})}",
-        );
+        let next = "return {redis.call('PING').ok, string.format('%d', 7), #cjson.encode({1})}";
+        let next = run(&state, next.as_bytes());
         assert_eq!(
             next.as_deref(),
             Ok(&b"*3\r\n$2\r\nOK\r\n$1\r\n7\r\n:3\r\n"[..]),
@@ -178,6 +182,7 @@ fn nothing_of_the_corpus_breaks_out_or_stays() {
         state.collect();
         assert!(state.memory() < at_first * 3, "{source} left {} bytes", state.memory());
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A read that brings more than [`REQUEST_BYTES_MAX`] is a pipeline or a large value: it runs at
-//! once. Of few sockets ready at a time there is little to gain and nothing to lose; more than
+//! once, behind what waits; so does what may be a script, since others are served while one is late
+//! (`late.rs`), but not those who wait here. Of few sockets ready at a time there is little to gain and nothing to lose; more than
 //! [`REQUESTS_MAX`] would make the first client wait for the last.
 //!
 //! # Invariants
@@ -41,7 +42,7 @@ pub(super) struct Ahead {
 struct Waiting {
     index: ClientIndex,
     received: Range<usize>,
-    hint: Option<Hint>,
+    hint: Hint,
 }
 
 impl Ahead {
@@ -63,9 +64,35 @@ impl Worker {
             return false;
         }
         let input = &self.receive[received.clone()];
-        let hint = self.runner.look_ahead(self.engine, client.db, input);
+        let Some(hint) = self.runner.look_ahead(self.engine, client.db, input) else {
+            return false;
+        };
         self.ahead.waiting.push(Waiting { index, received, hint });
         true
+    }
+
+    /// Runs what was received, behind what waits.
+    pub(super) fn run_behind(
+        &mut self,
+        inside: &mut Inside<'_>,
+        index: ClientIndex,
+        mut client: Box<Client>,
+        received: Range<usize>,
+    ) {
+        if self.ahead.waiting.is_empty() {
+            return self.run_received(inside, index, client, received);
+        }
+        let engine = self.engine;
+        client.input.extend_from_slice(&self.receive[received]);
+        engine.clients.mine(inside).put_back(index, client);
+        self.run_ahead(inside);
+        // Those who came before may have had it closed.
+        let client = engine.clients.mine(inside).take(index);
+        match client {
+            Some(client) if client.closing == Closing::No => self.run_kept(inside, index, client),
+            Some(client) => engine.clients.mine(inside).put_back(index, client),
+            None => {}
+        }
     }
 
     pub(super) fn run_ahead_if_full(&mut self, inside: &mut Inside<'_>) {
@@ -78,8 +105,8 @@ impl Worker {
     pub(super) fn run_ahead(&mut self, inside: &mut Inside<'_>) {
         let engine = self.engine;
         let mut waiting = std::mem::take(&mut self.ahead.waiting);
-        for hint in waiting.iter().filter_map(|waiting| waiting.hint) {
-            engine.prefetch_record(hint);
+        for waiting in &waiting {
+            engine.prefetch_record(waiting.hint);
         }
         for Waiting { index, received, .. } in waiting.drain(..) {
             let client = engine.clients.mine(inside).take(index);

@@ -116,7 +116,7 @@ impl Worker {
                         client.is_under_way = true;
                         engine.clients.mine(inside).put_back(index, client);
                     } else {
-                        self.run_received(inside, index, client, received);
+                        self.run_behind(inside, index, client, received);
                     }
                 } else {
                     self.run_kept(inside, index, client);
@@ -156,7 +156,12 @@ impl Worker {
     }
 
     /// Runs requests from the client's own input.
-    fn run_kept(&mut self, inside: &mut Inside<'_>, index: ClientIndex, mut client: Box<Client>) {
+    pub(super) fn run_kept(
+        &mut self,
+        inside: &mut Inside<'_>,
+        index: ClientIndex,
+        mut client: Box<Client>,
+    ) {
         let engine = self.engine;
         let mut input = std::mem::take(&mut client.input);
         self.floor.exchange(inside, &mut self.conns);
