@@ -77,15 +77,30 @@ unsafe extern "C-unwind" fn interrupt(state: *mut ffi::lua_State, gc: c_int) {
     }
 }
 
-/// Whether the function that runs is one of ours.
+/// Whether the function that runs is one of ours, or one of the language's that ours has called.
 fn is_in_prelude(state: *mut ffi::lua_State) -> bool {
+    (0..2).map(|level| is_from(state, level, c"=prelude", c"=[C]")).find_map(|from| from)
+        == Some(true)
+}
+
+/// Whether the function at this level comes from `source`; none if from `language`.
+fn is_from(
+    state: *mut ffi::lua_State,
+    level: c_int,
+    source: &CStr,
+    language: &CStr,
+) -> Option<bool> {
     // SAFETY: all zero is a valid value: null pointers and numbers.
     let mut about: ffi::lua_Debug = unsafe { std::mem::zeroed() };
     // SAFETY: the state is the one that called, `what` ends with a zero, and what is filled in points
     // to texts of functions on its stack.
-    unsafe {
-        ffi::lua_getinfo(state, 0, c"s".as_ptr(), &raw mut about) != 0
-            && !about.source.is_null()
-            && CStr::from_ptr(about.source) == c"=prelude"
-    }
+    let from = unsafe {
+        if ffi::lua_getinfo(state, level, c"s".as_ptr(), &raw mut about) == 0
+            || about.source.is_null()
+        {
+            return Some(false);
+        }
+        CStr::from_ptr(about.source)
+    };
+    (from != language).then(|| from == source)
 }

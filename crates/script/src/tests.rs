@@ -362,3 +362,18 @@ fn libraries_register_run_and_fail_without_a_trace() {
     assert_eq!(run("ro"), Some(Ok("+PONG|".to_owned())));
     assert_eq!(run("nope"), None);
 }
+
+#[test]
+fn a_script_that_is_ended_says_so_and_where() {
+    for source in [
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "while true do redis.pcall('fail') end",
+        "local f = function() return tostring(1.5) end while true do f() end",
+        "while true do string.gsub('abc', 'b', 'x') end",
+    ] {
+        let error =
+            "-ERR Script killed by user with SCRIPT KILL... script: sha, on @user_script:1.";
+        assert_eq!(eval(source), error, "{source}");
+    }
+}
