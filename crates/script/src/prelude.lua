@@ -6,7 +6,8 @@ local error, type, select, rawget, next = error, type, select, rawget, next
 local raw_pcall, raw_xpcall, raw_tostring = pcall, xpcall, tostring
 local format, floor, concat, gsub, find = string.format, math.floor, table.concat, string.gsub, string.find
 local info = debug.info
-local getmetatable, setmetatable, freeze, tonumber = getmetatable, setmetatable, table.freeze, tonumber
+local getmetatable, setmetatable, tonumber = getmetatable, setmetatable, tonumber
+local freeze, isfrozen = table.freeze, table.isfrozen
 
 -- Errors ------------------------------------------------------------------------------------------
 
@@ -265,7 +266,11 @@ for name, value in next, redis do
   if type(value) ~= "function" and not find(name, "^REPL_") then api[name] = value end
 end
 freeze(setmetatable(api, guard))
-local loading = freeze(setmetatable({ redis = api, server = api }, guard))
+local loading = freeze(setmetatable({ redis = api, server = api, _G = globals }, guard))
+-- The sandbox makes read-only what the globals hold, which is nothing.
+for _, value in next, kept do
+  if type(value) == "table" and value ~= globals and not isfrozen(value) then freeze(value) end
+end
 freeze(setmetatable(kept, guard))
 local meta = { __index = kept }
 setmetatable(globals, meta)

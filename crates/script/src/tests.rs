@@ -377,3 +377,35 @@ fn a_script_that_is_ended_says_so_and_where() {
         assert_eq!(eval(source), error, "{source}");
     }
 }
+
+#[test]
+fn functions_change_nothing_that_others_find() {
+    for (body, why) in [
+        ("redis.call = nil", "Attempt to modify a readonly table"),
+        ("cjson.encode = nil", "Attempt to modify a readonly table"),
+        ("string.format = nil", "Attempt to modify a readonly table"),
+        ("x = 1", "Attempt to modify a readonly table"),
+        ("_G.x = 1", "Attempt to modify a readonly table"),
+        ("getmetatable(_G).__index = nil", "Attempt to modify a readonly table"),
+        ("redis.register_function('g', next)", "attempt to call a nil value"),
+    ] {
+        let mut libraries = Registered::default();
+        let code = format!("#!lua name=l\nredis.register_function('f', function() {body} end)");
+        libraries.load(code.as_bytes(), false, None, &OPTIONS).expect("it registers a function");
+        let (keys, argv): ([&[u8]; 0], [&[u8]; 0]) = ([], []);
+        let (mut fake, mut out) = (Fake::default(), Vec::new());
+        let (keys, argv) = (keys.into_iter(), argv.into_iter());
+        let ran = libraries.run(b"F", keys, argv, &mut fake, Protocol::Resp2, &mut out);
+        let failure = ran.expect("names have no case").expect_err(body);
+        let text = String::from_utf8_lossy(&failure.text);
+        assert!(text.contains(why), "{body}: {text}");
+    }
+    for code in
+        ["math.random()", "redis.call('PING')", "redis.redis.call('PING')", "string.rep('x', 2)"]
+    {
+        let code = format!("#!lua name=l\n{code}");
+        let why = Registered::default().load(code.as_bytes(), false, None, &OPTIONS);
+        let why = why.expect_err("code that loads has nothing but what registers functions");
+        assert!(why.contains("Script attempted to access nonexistent global variable"), "{why}");
+    }
+}

@@ -9,6 +9,7 @@
 //! connection that ends is shut down and left to its worker, which closes it when the script ends.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use engine::Engine;
@@ -114,7 +115,9 @@ impl Round<'_, '_, '_> {
                 is_lost = conn.flush(&mut client, &mut out) == Moved::Closed;
             }
             let is_over = client.closing != Closing::No && client.output.is_empty();
-            if is_lost || is_over {
+            if engine.shutting_down.load(Relaxed) {
+                // The end of the process is the end of the connection: not before.
+            } else if is_lost || is_over {
                 client.close_now();
                 conn.end();
                 // Whoever is at the other end sees it now; the worker closes it later.
