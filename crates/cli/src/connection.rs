@@ -4,6 +4,7 @@
 //! may never come without ending the program, so while a person is at the prompt the signal
 //! becomes a byte on a socket pair (`Interrupts`), and every wait polls that beside the server.
 
+use crate::tls::{Encrypted, Tls};
 use resp::encode::write_request;
 use resp::scan::Scan;
 use resp::value::{DecodeError, Value, decode};
@@ -109,30 +110,87 @@ pub enum Ready {
     Timeout,
 }
 
-enum Stream {
+enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+impl Socket {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+
+    /// What a read or write may take; none is for ever.
+    fn set_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Socket::Tcp(socket) => {
+                socket.set_read_timeout(timeout)?;
+                socket.set_write_timeout(timeout)
+            }
+            Socket::Unix(socket) => {
+                socket.set_read_timeout(timeout)?;
+                socket.set_write_timeout(timeout)
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => socket.read(bytes),
+            Socket::Unix(socket) => socket.read(bytes),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(socket) => socket.write(bytes),
+            Socket::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Stream {
+    Plain(Socket),
+    Tls(Box<Encrypted<Socket>>),
 }
 
 impl Stream {
     fn fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
+            Stream::Plain(socket) => socket.fd(),
+            Stream::Tls(encrypted) => encrypted.socket.fd(),
         }
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
-            Stream::Tcp(stream) => stream.read(bytes),
-            Stream::Unix(stream) => stream.read(bytes),
+            Stream::Plain(socket) => socket.read(bytes),
+            Stream::Tls(encrypted) => encrypted.read(bytes),
+        }
+    }
+
+    /// Appends what is here and of which `fd` will not tell.
+    fn read_rest(&mut self, bytes: &mut Vec<u8>) {
+        if let Stream::Tls(encrypted) = self {
+            encrypted.read_rest(bytes);
         }
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Stream::Tcp(stream) => stream.write_all(bytes),
-            Stream::Unix(stream) => stream.write_all(bytes),
+            Stream::Plain(socket) => socket.write_all(bytes),
+            Stream::Tls(encrypted) => encrypted.write_all(bytes),
         }
     }
 }
@@ -148,18 +206,33 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects; `timeout` zero leaves it to the system.
-    pub fn open(to: &Endpoint, timeout: Duration, prefer: Prefer) -> io::Result<Connection> {
-        let stream = match to {
+    /// Connects, with TLS if it is given; `timeout` zero leaves it to the system.
+    pub fn open(
+        to: &Endpoint,
+        tls: Option<&Tls>,
+        timeout: Duration,
+        prefer: Prefer,
+    ) -> io::Result<Connection> {
+        let (socket, host) = match to {
             Endpoint::Tcp { host, port } => {
                 let stream = open_tcp(host, *port, timeout, prefer)?;
                 stream.set_nodelay(true)?;
                 // A long command must not look like a dead connection to a firewall.
                 rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
                 rustix::net::sockopt::set_tcp_keepidle(&stream, Duration::from_secs(15))?;
-                Stream::Tcp(stream)
+                (Socket::Tcp(stream), host.as_str())
             }
-            Endpoint::Unix { path } => Stream::Unix(UnixStream::connect(path)?),
+            // Whoever listens at a path is at home here.
+            Endpoint::Unix { path } => (Socket::Unix(UnixStream::connect(path)?), "localhost"),
+        };
+        let stream = match tls {
+            None => Stream::Plain(socket),
+            Some(tls) => {
+                socket.set_timeout(Some(timeout).filter(|timeout| !timeout.is_zero()))?;
+                let encrypted = Encrypted::new(tls, host, socket)?;
+                encrypted.socket.set_timeout(None)?;
+                Stream::Tls(Box::new(encrypted))
+            }
         };
         Ok(Connection { stream, input: Vec::new(), at: 0, scan: Scan::default(), patience: None })
     }
@@ -276,9 +349,15 @@ impl Connection {
         self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
         match read {
             Ok(0) => Err(Lost::Closed),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(Lost::Closed),
-            Err(error) => Err(Lost::Io(error)),
+            Ok(_) => {
+                self.stream.read_rest(&mut self.input);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => Ok(()),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Err(Lost::Closed),
+                _ => Err(Lost::Io(error)),
+            },
         }
     }
 

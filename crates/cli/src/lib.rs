@@ -12,7 +12,7 @@
 //! where a program could depend on them. `format`, `hint`, `docs` and `uri` are pure; `session`
 //! remembers; `connection` and `terminal` are the edge.
 //!
-//! Absent, compared with redis-cli: TLS, `--cluster`, `--latency` and its kin, `--stat`, `--bigkeys`
+//! Absent, compared with redis-cli: `--cluster`, `--latency` and its kin, `--stat`, `--bigkeys`
 //! and its kin, `--rdb`, `--replica`, the Lua debugger.
 #![forbid(unsafe_code)]
 
@@ -28,4 +28,5 @@ pub mod repl;
 pub mod session;
 pub mod special;
 pub mod terminal;
+pub mod tls;
 pub mod uri;

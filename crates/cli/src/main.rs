@@ -4,6 +4,7 @@
 use cli::one_shot::Failure;
 use cli::options::{Mode, Options, help};
 use cli::session::{Session, Trouble};
+use cli::tls::Tls;
 use cli::{bulk, one_shot, repl, terminal};
 use std::process::ExitCode;
 
@@ -42,6 +43,13 @@ fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
         options.password = Some(password.map_err(Trouble::Output)?);
     } else if options.password.is_none() {
         options.password = std::env::var("REDISCLI_AUTH").ok();
+    }
+    let only_prints = matches!(options.mode, Mode::Help | Mode::Version);
+    if options.tls_options.wanted && !only_prints {
+        let tls = Tls::new(&options.tls_options).map_err(|reason| {
+            Failure::Arguments(format!("Could not negotiate a TLS connection: {reason}"))
+        })?;
+        options.tls = Some(tls);
     }
     match &options.mode {
         Mode::Help => print!("{}", help()),

@@ -6,6 +6,7 @@
 
 use crate::connection::{Endpoint, Prefer};
 use crate::format::Style;
+use crate::tls::{Tls, TlsOptions};
 use crate::uri;
 use std::time::Duration;
 
@@ -72,6 +73,9 @@ pub struct Options {
     pub protocol: Protocol,
     pub connect_timeout: Duration,
     pub prefer: Prefer,
+    pub tls_options: TlsOptions,
+    /// What these options came to, if TLS is wanted.
+    pub tls: Option<Tls>,
     /// Negative: for ever.
     pub repeat: i64,
     pub interval: Duration,
@@ -108,6 +112,8 @@ impl Default for Options {
             protocol: Protocol::Unsaid,
             connect_timeout: Duration::ZERO,
             prefer: Prefer::AsResolved,
+            tls_options: TlsOptions::default(),
+            tls: None,
             repeat: 1,
             interval: Duration::ZERO,
             from_stdin: FromStdin::Nothing,
@@ -294,7 +300,8 @@ const TABLE: &[Entry] = &[
     },
     Entry {
         names: &["-u"],
-        help: "All of these as redis://user:password@host:port/db; each part may be missing.",
+        help: "All of these as redis://user:password@host:port/db; each part may be missing.\n\
+               rediss: for TLS.",
         apply: Value("uri", uri::apply),
     },
     Entry {
@@ -302,6 +309,68 @@ const TABLE: &[Entry] = &[
         help: "Number of the database.",
         apply: Value("db", |o, v| {
             o.db = v.parse().map_err(|_| "Invalid database number.".to_string())?;
+            Ok(())
+        }),
+    },
+    Entry { names: &["--tls"], help: "Speak TLS.", apply: Flag(|o| o.tls_options.wanted = true) },
+    Entry {
+        names: &["--sni"],
+        help: "The server's name for TLS, if it is not that of -h.",
+        apply: Value("host", |o, v| {
+            o.tls_options.sni = Some(v.to_string());
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--cacert"],
+        help: "Who may vouch for the server (the machine's authorities); then by any name.",
+        apply: Value("file", |o, v| {
+            o.tls_options.ca_file = Some(v.into());
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--cacertdir"],
+        help: "The same, as certificates in a folder.",
+        apply: Value("folder", |o, v| {
+            o.tls_options.ca_folder = Some(v.into());
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--insecure"],
+        help: "Do not look at the server's certificate.",
+        apply: Flag(|o| o.tls_options.insecure = true),
+    },
+    Entry {
+        names: &["--cert"],
+        help: "Our certificate, for a server that asks.",
+        apply: Value("file", |o, v| {
+            o.tls_options.certificate = Some(v.into());
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--key"],
+        help: "The private key of this certificate.",
+        apply: Value("file", |o, v| {
+            o.tls_options.key = Some(v.into());
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--tls-ciphers"],
+        help: "Ciphers of TLS 1.2, as OpenSSL names them, between colons.",
+        apply: Value("list", |o, v| {
+            o.tls_options.ciphers = v.to_string();
+            Ok(())
+        }),
+    },
+    Entry {
+        names: &["--tls-ciphersuites"],
+        help: "Cipher suites of TLS 1.3, the same way.",
+        apply: Value("list", |o, v| {
+            o.tls_options.cipher_suites = v.to_string();
             Ok(())
         }),
     },

@@ -28,6 +28,7 @@ use crate::format::{Style, print, print_invalidation};
 use crate::options::{Options, Protocol};
 use crate::special::Words;
 use crate::terminal;
+use crate::tls::Tls;
 use resp::value::Value;
 use std::fmt;
 use std::io::{self, Write};
@@ -84,13 +85,15 @@ struct Credentials {
 #[derive(Clone, PartialEq)]
 pub struct Aside {
     endpoint: Endpoint,
+    tls: Option<Tls>,
     credentials: Option<Credentials>,
 }
 
 impl Aside {
     /// Connects, asks and disconnects; gives up rather than let a person at the prompt wait.
     pub fn ask(&self, question: &[&str]) -> Result<Value, Trouble> {
-        let opened = Connection::open(&self.endpoint, ASIDE_PATIENCE, Prefer::AsResolved);
+        let tls = self.tls.as_ref();
+        let opened = Connection::open(&self.endpoint, tls, ASIDE_PATIENCE, Prefer::AsResolved);
         let mut connection = opened.map_err(|error| unreachable(&self.endpoint, &error))?;
         connection.set_patience(ASIDE_PATIENCE);
         if let Some(credentials) = &self.credentials {
@@ -191,7 +194,11 @@ impl<'a> Session<'a> {
 
     /// Whom to ask what does not concern the session.
     pub fn aside(&self) -> Aside {
-        Aside { endpoint: self.endpoint.clone(), credentials: self.credentials.clone() }
+        Aside {
+            endpoint: self.endpoint.clone(),
+            tls: self.options.tls.clone(),
+            credentials: self.credentials.clone(),
+        }
     }
 
     /// Connects, or connects anew, and says again who we are and what we want.
@@ -204,7 +211,8 @@ impl<'a> Session<'a> {
         self.db_before_multi = None;
         self.subscribed = false;
         let options = self.options;
-        let opened = Connection::open(&self.endpoint, options.connect_timeout, options.prefer);
+        let (tls, timeout) = (options.tls.as_ref(), options.connect_timeout);
+        let opened = Connection::open(&self.endpoint, tls, timeout, options.prefer);
         let mut connection = opened.map_err(|error| unreachable(&self.endpoint, &error))?;
         let greeted = self.greet(&mut connection);
         self.connection = Some(connection);

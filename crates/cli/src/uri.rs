@@ -1,16 +1,15 @@
-//! `redis://[[user:]password@][host[:port]][/db]`: a server in one word.
+//! `redis://[[user:]password@][host[:port]][/db]`: a server in one word; `rediss:` with TLS.
 
 use crate::options::Options;
 
 /// Sets what the URI says, leaving the rest. The error is a line for the user.
 pub fn apply(options: &mut Options, uri: &str) -> Result<(), String> {
-    let rest = match uri.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("redis") => rest,
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("rediss") => {
-            return Err("rediss:// is not supported: ochre-cli does not speak TLS yet".to_string());
-        }
-        _ => return Err("Invalid URI scheme".to_string()),
-    };
+    let (scheme, rest) = uri.split_once("://").ok_or("Invalid URI scheme")?;
+    if scheme.eq_ignore_ascii_case("rediss") {
+        options.tls_options.wanted = true;
+    } else if !scheme.eq_ignore_ascii_case("redis") {
+        return Err("Invalid URI scheme".to_string());
+    }
     let rest = match rest.split_once('@') {
         Some((user_info, rest)) => {
             let password = match user_info.split_once(':') {
@@ -99,6 +98,13 @@ mod tests {
         assert_eq!((o.host.as_str(), o.port, o.db), ("127.0.0.1", 6379, 2));
         assert_eq!((o.user, o.password.as_deref()), (None, Some("secret")));
         assert_eq!(parsed("REDIS://box").host, "box");
+    }
+
+    #[test]
+    fn rediss_is_tls() {
+        assert!(!parsed("redis://box").tls_options.wanted);
+        let o = parsed("rediss://box:6380");
+        assert_eq!((o.tls_options.wanted, o.host.as_str(), o.port), (true, "box", 6380));
     }
 
     #[test]

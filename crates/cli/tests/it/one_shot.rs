@@ -1,66 +1,6 @@
 //! The program against a server that answers from a script.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
-use std::thread::JoinHandle;
-
-/// Serves one connection for each script: a reply for each request, then closes. Gives the
-/// requests of all connections, a line each.
-fn serve(scripts: Vec<Vec<&'static str>>) -> (u16, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let served = std::thread::spawn(move || {
-        let mut requests = Vec::new();
-        for script in scripts {
-            let (mut stream, _) = listener.accept().expect("a client");
-            let mut reader = BufReader::new(stream.try_clone().expect("a descriptor"));
-            for reply in script {
-                let Some(request) = read_request(&mut reader) else { break };
-                requests.push(request);
-                stream.write_all(reply.as_bytes()).expect("the client reads");
-            }
-        }
-        requests
-    });
-    (port, served)
-}
-
-fn read_request(reader: &mut impl BufRead) -> Option<String> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|&bytes| bytes > 0)?;
-    let count: usize = line.trim().strip_prefix('*')?.parse().ok()?;
-    let mut words = Vec::new();
-    for _ in 0..count {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-        let length: usize = line.trim().strip_prefix('$')?.parse().ok()?;
-        let mut word = vec![0; length + 2];
-        reader.read_exact(&mut word).ok()?;
-        words.push(String::from_utf8_lossy(&word[..length]).into_owned());
-    }
-    Some(words.join(" "))
-}
-
-fn run(port: u16, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ochre-cli"))
-        .args(["-p", &port.to_string()])
-        .args(arguments)
-        .env_remove("REDISCLI_AUTH")
-        .env_remove("FAKETTY")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    // It may end without reading its input.
-    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-    child.wait_with_output().expect("the program ends")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("UTF-8")
-}
+use crate::serving::{run, serve, text};
 
 #[test]
 fn a_command_prints_its_reply_raw_when_nobody_watches() {
