@@ -9,12 +9,15 @@
 //!   -@all +config|get +config     said, but ---------------->   -@all +config
 //! ```
 //!
+//! A command that only other servers have (`-replicaof`) changes nothing in the set; the rule is kept.
+//!
 //! A command without subcommands may be allowed for certain first arguments only, `+select|0`. They
 //! count only while the command as a whole is not allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use command::declare::Category;
+use command::elsewhere;
 use command::table::{CommandId, CommandTable, Entry};
 
 use crate::bits::{COMMANDS_MAX, CommandSet};
@@ -68,6 +71,8 @@ impl Commands {
         let (allow, name) = (rule[0] == b'+', &rule[1..]);
         match (name.strip_prefix(b"@"), name.iter().rposition(|byte| *byte == b'|')) {
             (Some(category), _) => self.change_category(allow, category, table)?,
+            // Nothing to allow or forbid, but said, for the server that has it.
+            (None, _) if is_elsewhere(name, table) => {}
             (None, Some(bar)) if allow => {
                 self.allow_part(&name[..bar], &name[bar + 1..], table)?;
             }
@@ -136,6 +141,12 @@ impl Commands {
         }
         out
     }
+}
+
+/// A command or subcommand that this server lacks and others have.
+fn is_elsewhere<H>(name: &[u8], table: &CommandTable<H>) -> bool {
+    let command = name.split(|byte| *byte == b'|').next().unwrap_or_default();
+    table.lookup_original(command).is_none() && elsewhere::knows(name)
 }
 
 /// Whether what was `said` makes no difference once `name` is said: it is the same, or a part of it.

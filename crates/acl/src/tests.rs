@@ -196,10 +196,21 @@ fn reading_every_key_takes_every_key() {
 }
 
 #[test]
+fn a_command_of_other_servers_is_named_in_vain() {
+    let rules = "+@all -replicaof -cluster|failover +module|list";
+    assert_eq!(described(rules), rules);
+    let ann = user("+get ~* +cluster -psync");
+    assert_eq!(check(&ann, "GET a"), Ok(()));
+    assert_eq!(check(&ann, "SET a b"), Err(Denied::Command));
+    assert_eq!(described("+cluster|slots +cluster"), "-@all +cluster");
+}
+
+#[test]
 fn rules_that_are_wrong_say_so() {
     for (rules, reason) in [
         ("+nope", "Unknown command or category name in ACL"),
         ("-@nope", "Unknown command or category name in ACL"),
+        ("+cluster|nope", "Unknown command or category name in ACL"),
         ("+config|nope", "Unknown command or category name in ACL"),
         ("-select|0", "Unknown command or category name in ACL"),
         ("+get|a|b", "Unknown command or category name in ACL"),

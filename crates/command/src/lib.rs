@@ -15,6 +15,7 @@ pub mod arity;
 pub mod categories;
 pub mod declare;
 pub mod docs;
+pub mod elsewhere;
 pub mod grammar;
 pub mod help;
 pub mod keys;

@@ -19,6 +19,7 @@
 use crate::arity::{arity, arity_allows, contradiction};
 use crate::categories::categories;
 use crate::declare::{Begin, Command, Find, Flag, KeyFlag, KeySpec, Lock};
+use crate::elsewhere;
 use crate::keys::{KeyError, KeyLayout, access, follow_specs, legacy_range, specs};
 use crate::lock::lock;
 use crate::name_index::{NAME_BYTES_MAX, NameIndex, TOP};
@@ -318,9 +319,13 @@ impl<H> CommandTable<H> {
         entry.find_keys(argc, arg)
     }
 
-    /// `rename-command old new`; an empty `new` takes the command away.
+    /// `rename-command old new`; an empty `new` takes the command away. One that only other servers
+    /// have is away already.
     pub fn rename(&mut self, old: &[u8], new: &[u8]) -> Result<(), RenameError> {
-        let id = self.lookup(old).ok_or(RenameError::NoSuchCommand)?;
+        let Some(id) = self.lookup(old) else {
+            let is_absent = self.lookup_original(old).is_none() && elsewhere::knows(old);
+            return if is_absent { Ok(()) } else { Err(RenameError::NoSuchCommand) };
+        };
         if new.len() > NAME_BYTES_MAX {
             return Err(RenameError::TargetTooLong);
         }

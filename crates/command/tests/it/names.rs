@@ -41,6 +41,9 @@ fn a_renamed_command_answers_to_its_new_name_and_to_its_original_one_for_replica
     assert_eq!(table.rename(b"set", b"mset"), Err(RenameError::TargetExists));
     assert_eq!(name_of(&table, "set"), Some("SET"), "a failed renaming changes nothing");
     assert_eq!(table.rename(b"get", b"x"), Err(RenameError::NoSuchCommand));
+    assert_eq!(table.rename(b"nope", b"x"), Err(RenameError::NoSuchCommand));
+    assert_eq!(table.rename(b"REPLICAOF", b""), Ok(()), "other servers have it");
+    assert_eq!(name_of(&table, "set"), Some("SET"));
 }
 
 #[test]
