@@ -13,6 +13,7 @@ mod libraries;
 mod server;
 mod suite;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let (program, file) = program_of(&libraries, test)?;
             let mut run = Command::new(program);
             run.arg(file).arg(server.port.to_string()).arg(server.socket());
-            must(run.current_dir(&server.dir).env("FLOW_DIR", &server.dir))?;
+            must(run.current_dir(&server.dir).envs(environment(&server)))?;
         }
         if let Some(peer) = &args.peer {
             let peer = Server::start(peer, "peer", &[])?;
@@ -84,13 +85,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 let (program, file) = program_of(&libraries, test)?;
                 run.arg(format!("{} {}", program.display(), file.display()));
             }
-            must(run.current_dir(&server.dir).env("FLOW_DIR", &server.dir))?;
+            must(run.current_dir(&server.dir).envs(environment(&server)))?;
         }
         if args.suite {
             suite::run(&libraries, &server)?;
         }
     }
     Ok(())
+}
+
+/// Where tests put what they write, which goes with the server's folder.
+fn environment(server: &Server) -> [(&'static str, &OsStr); 2] {
+    [("FLOW_DIR", server.dir.as_os_str()), ("PYTHONDONTWRITEBYTECODE", OsStr::new("1"))]
 }
 
 /// What runs a test, and where the test is for it.
