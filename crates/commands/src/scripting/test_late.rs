@@ -25,7 +25,14 @@ fn meanwhile(server: &mut TestServer, script: &str, lines: &[&str]) -> (Vec<Stri
     *server.host.late.lock().expect("a test's own") = None;
     let replies = replies.lock().expect("a test's own").clone();
     assert_eq!(replies.len(), lines.len(), "{ended:?}");
-    (replies, format!("{ended:?}"))
+    (replies, as_text(&ended))
+}
+
+fn as_text(reply: &resp::Value) -> String {
+    match reply {
+        resp::Value::Error(text) => String::from_utf8_lossy(text).into_owned(),
+        other => format!("{other:?}"),
+    }
 }
 
 const BUSY: &str =
@@ -57,7 +64,7 @@ fn others_are_told_that_a_script_is_late_and_may_end_it() {
         assert!(ended.contains("ERR Script killed by user with SCRIPT KILL..."), "{ended}");
         let mut ann = server.connect();
         assert_eq!(server.reply(&mut ann, "PING").text().as_deref(), Some("PONG"));
-        let reply = format!("{:?}", server.reply(&mut ann, "SCRIPT KILL"));
+        let reply = as_text(&server.reply(&mut ann, "SCRIPT KILL"));
         assert!(reply.contains("NOTBUSY No scripts in execution right now."), "{reply}");
     }
 }
