@@ -56,6 +56,7 @@ pub const COMMANDS: &[Command] = &[
     object::TYPE,
     delete::UNLINK,
     wait::WAIT,
+    wait::WAITAOF,
 ];
 
 /// The argument as the number of a database.

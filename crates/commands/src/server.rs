@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   config    CONFIG GET SET RESETSTAT REWRITE       info      INFO
+//!   aof       BGREWRITEAOF
 //!   memory    MEMORY USAGE STATS DOCTOR …            debug     DEBUG …
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
 //!   status    TIME ROLE                              lolwut    LOLWUT
@@ -12,6 +13,7 @@
 //! Most of these own the world while they run: they look at all clients and all shards, and nobody
 //! waits for them often.
 
+mod aof;
 mod config;
 mod debug;
 mod flush;
@@ -29,6 +31,7 @@ mod status;
 use engine::{CmdError, CmdResult, Command, Cx};
 
 pub const COMMANDS: &[Command] = &[
+    aof::BGREWRITEAOF,
     save::BGSAVE,
     slowlog::COMMANDLOG,
     config::CONFIG,

@@ -195,7 +195,8 @@ impl Runner {
                 early = Some((batch.request(i).start, Stop::Closing));
                 break;
             }
-            let is_close = is_large || engine.settings.attention.is_close();
+            let is_close =
+                is_large || engine.settings.attention.is_close() || engine.aof.is_broken();
             if !is_close && client.is_plain() && !engine.needs_password(client) {
                 let ran;
                 (i, ran) = self

@@ -62,6 +62,7 @@ pub(crate) struct Wait {
     args: Option<ArgBuf>,
     minds_absence: bool,
     timeout: Timeout,
+    durable_at: Option<u64>,
 }
 
 /// What a client is told whose time has come.
@@ -70,11 +71,18 @@ enum Timeout {
     NullArray,
     /// So many replicas: WAIT.
     Integer(i64),
+    /// Whether the log is on the disk up to here, and no replica's: WAITAOF.
+    Durable(u64),
 }
 
 impl Timeout {
-    fn reply(self, reply: &mut Reply<'_>) {
+    fn reply(self, engine: &Engine, reply: &mut Reply<'_>) {
         match self {
+            Timeout::Durable(offset) => {
+                reply.array(2);
+                reply.integer(i64::from(engine.is_in_log(offset)));
+                reply.integer(0);
+            }
             Timeout::NullArray => reply.null_array(),
             Timeout::Integer(n) => reply.integer(n),
         }
@@ -93,6 +101,8 @@ pub struct Blocked {
     is_stray: bool,
     minds_absence: bool,
     timeout: Timeout,
+    /// It is over when the log is on the disk up to here.
+    pub durable_at: Option<u64>,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -238,7 +248,7 @@ impl Engine {
                 let stats = &self.stats[blocked.worker];
                 stats.per_command[blocked.command.index()].failed.add(1);
             }
-            None => blocked.timeout.reply(&mut Reply::new(&mut reply, blocked.protocol)),
+            None => blocked.timeout.reply(self, &mut Reply::new(&mut reply, blocked.protocol)),
         }
         self.count_waited(blocked, &self.stats[blocked.worker]);
         self.deliver(blocked, reply);
@@ -248,7 +258,7 @@ impl Engine {
     /// What a client is told whose time has come.
     pub fn timeout_reply(&self, blocked: &Blocked) -> Vec<u8> {
         let mut out = Vec::new();
-        blocked.timeout.reply(&mut Reply::new(&mut out, blocked.protocol));
+        blocked.timeout.reply(self, &mut Reply::new(&mut out, blocked.protocol));
         out
     }
 
@@ -321,7 +331,14 @@ impl Cx<'_> {
     ) -> bool {
         if self.may_block {
             let timeout = Timeout::NullArray;
-            self.wait = Some(Wait { keys, deadline_ms, args, minds_absence: false, timeout });
+            self.wait = Some(Wait {
+                keys,
+                deadline_ms,
+                args,
+                minds_absence: false,
+                timeout,
+                durable_at: None,
+            });
         }
         self.may_block
     }
@@ -336,6 +353,24 @@ impl Cx<'_> {
                 args: None,
                 minds_absence: false,
                 timeout: Timeout::Integer(count),
+                durable_at: None,
+            });
+        }
+        self.may_block
+    }
+
+    /// Waits until the log is on the disk up to where this client has written, or until the
+    /// deadline, if replicas are wanted too. False inside a transaction.
+    pub fn block_for_log(&mut self, wants_replicas: bool, deadline_ms: Option<i64>) -> bool {
+        if self.may_block {
+            let offset = self.client.wrote_until;
+            self.wait = Some(Wait {
+                keys: 0..0,
+                deadline_ms,
+                args: None,
+                minds_absence: false,
+                timeout: Timeout::Durable(offset),
+                durable_at: (!wants_replicas).then_some(offset),
             });
         }
         self.may_block
@@ -382,6 +417,7 @@ pub(crate) fn register(cx: &mut Cx<'_>, wait: Wait, spent: u64) {
         keys,
         is_stray,
         minds_absence: wait.minds_absence,
+        durable_at: wait.durable_at,
         timeout: wait.timeout,
         db: cx.db.index,
         protocol: cx.client.protocol,

@@ -94,7 +94,8 @@ impl Runner {
             && entry.arity_allows(args.len())
             && !engine.needs_password(client)
             && !out_of_memory
-            && !engine.settings.attention.has(Reason::Refusing);
+            && !engine.settings.attention.has(Reason::Refusing)
+            && !engine.aof.is_broken();
         if !plain {
             // Refused or not, it is the last that the client called.
             client.last_command = Some(id);
@@ -325,10 +326,12 @@ pub(crate) fn finish_effects(engine: &Engine, cx: &mut Cx<'_>, db: usize, raw: O
         return;
     }
     if let (true, true, Some(raw)) = (effects.is_verbatim(), effects.is_repeated(), raw) {
-        engine.journal.append(cx.worker, db as u32, &[raw]);
+        cx.client.wrote_until = engine.journal.append(cx.worker, db as u32, &[raw]);
     } else {
         effects.end_command(db, 0, || raw.map_or_else(|| encode_args(args), <[u8]>::to_vec));
-        append(engine, cx.worker, effects.dbs, &effects.commands);
+        if let Some(end) = append(engine, cx.worker, effects.dbs, &effects.commands) {
+            cx.client.wrote_until = end;
+        }
     }
 }
 
@@ -372,21 +375,25 @@ fn encode_args(args: Args<'_>) -> Vec<u8> {
 
 /// Appends what a command left, as a transaction if it is more than one command.
 /// `dbs`: the database of the first, and the one the last leaves selected.
-fn append(engine: &Engine, worker: usize, dbs: (usize, usize), commands: &[Vec<u8>]) {
+/// Where it ends in the stream, if there was anything.
+fn append(
+    engine: &Engine,
+    worker: usize,
+    dbs: (usize, usize),
+    commands: &[Vec<u8>],
+) -> Option<u64> {
     const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
     const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
     let (first, last) = (dbs.0 as u32, dbs.1 as u32);
     match commands {
-        [] => {}
-        [one] => {
-            engine.journal.append_across_dbs(worker, first, last, &[one]);
-        }
+        [] => None,
+        [one] => Some(engine.journal.append_across_dbs(worker, first, last, &[one])),
         many => {
             let mut parts: Vec<&[u8]> = Vec::with_capacity(many.len() + 2);
             parts.push(MULTI);
             parts.extend(many.iter().map(Vec::as_slice));
             parts.push(EXEC);
-            engine.journal.append_across_dbs(worker, first, last, &parts);
+            Some(engine.journal.append_across_dbs(worker, first, last, &parts))
         }
     }
 }

@@ -114,6 +114,8 @@ pub struct Client {
     /// Its place in its worker's table; none for clients that are in no table.
     pub index: Option<ClientIndex>,
     pub db: usize,
+    /// Where the last of its writes ends in the journal.
+    pub wrote_until: u64,
     pub protocol: Protocol,
     pub authenticated: bool,
     pub closing: Closing,
@@ -183,6 +185,7 @@ impl Client {
             id,
             index: None,
             db: 0,
+            wrote_until: 0,
             protocol: Protocol::Resp2,
             authenticated: false,
             closing: Closing::No,

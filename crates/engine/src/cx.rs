@@ -7,6 +7,7 @@ use resp::{Args, Reply};
 use store::value::BigString;
 use store::{Key, NewValue, OwnedValue, World};
 
+use crate::aof::Began;
 use crate::blocked::Wait;
 use crate::client::Client;
 use crate::db::Db;
@@ -183,6 +184,21 @@ impl<'a> Cx<'a> {
     pub fn begin_save(&mut self) -> CmdResult {
         let now_ms = self.now_ms();
         self.engine.begin_save(&mut self.db.access, now_ms)
+    }
+
+    /// BGREWRITEAOF. The gate is closed.
+    pub fn begin_rewrite(&mut self) -> Result<Began, CmdError> {
+        let now_ms = self.now_ms();
+        self.engine.begin_rewrite(&mut self.db.access, now_ms)
+    }
+
+    /// Makes `appendonly` true, as CONFIG SET has it. The gate is closed.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub fn follow_appendonly(&mut self) -> CmdResult {
+        let now_ms = self.now_ms();
+        self.engine.follow_appendonly(&mut self.db.access, now_ms)
     }
 
     /// SAVE. The gate is closed.

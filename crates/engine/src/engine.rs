@@ -19,15 +19,18 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use base::disk::{DirLock, Disk};
 use base::random::Random;
 use command::table::{CommandTable, RenameError};
 use config::{Collected, Config};
 use crossbeam_utils::CachePadded;
 use journal::Journal;
+use journal::aof::Aof;
 use store::keyspace::Wake;
 use store::lazyfree::LazyFree;
 use store::{Gate, Keyspace, PerWorker, Seat, World};
 
+use crate::aof::{Holding, Rewrites};
 use crate::blocked::Waits;
 use crate::client::Client;
 use crate::client_memory::ClientMemory;
@@ -59,6 +62,17 @@ pub type SnapshotFile = (Box<dyn std::io::Read + Send>, u64);
 
 /// What the engine cannot do itself, because it is I/O or belongs to the process.
 pub trait Host: Send + Sync {
+    /// Where files are.
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(base::disk::Real)
+    }
+    /// Ends the process, which can no longer keep what it acknowledged.
+    fn give_up(&self, text: &str) {
+        self.log('#', text);
+        panic!("{text}");
+    }
+    /// Does something with a thread of its own.
+    fn in_background(&self, name: &str, work: Box<dyn FnOnce() + Send>);
     /// Makes the worker's event loop turn soon.
     fn wake(&self, worker: usize);
     /// A line for the log: `.` debug, `-` verbose, `*` notice, `#` warning.
@@ -136,6 +150,11 @@ pub struct Engine {
     pub keyspace: Keyspace,
     pub gate: Gate,
     pub journal: Journal,
+    /// The append only file; off while `appendonly` is.
+    pub aof: Aof,
+    pub(crate) aof_lock: Mutex<Option<DirLock>>,
+    pub(crate) holding: Arc<Holding>,
+    pub(crate) rewrites: Rewrites,
     pub lazyfree: LazyFree,
     pub waits: Waits,
     pub pubsub: PubSub,
@@ -247,6 +266,10 @@ impl Engine {
             keyspace: Keyspace::new(workers, databases, seed, Box::new(WakeHost(host.clone()))),
             gate,
             journal: Journal::new(workers, backlog),
+            aof: Aof::new(),
+            aof_lock: Mutex::new(None),
+            holding: Holding::new(workers),
+            rewrites: Rewrites::default(),
             lazyfree: LazyFree::start(),
             waits: Waits::new(workers),
             pubsub: PubSub::new(mail.clone()),
@@ -289,6 +312,7 @@ impl Engine {
             table,
         };
         engine.note_default_user(&engine.acl.users());
+        engine.configure_aof(&engine.config());
         (engine, seats)
     }
 

@@ -100,6 +100,11 @@ fixed! {
     CACHING_NO = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
     MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
     NO_SUCH_KEY = "ERR no such key";
+    REWRITE_RUNS = "ERR Background append only file rewriting already in progress";
+    WAITAOF_OFF = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+    NUMLOCAL = "ERR value is out of range, value must between 0 and 1";
+    AOF_NOT_ON = "ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF. Check server logs.";
+    AOF_OFF = "ERR there is no append only file: appendonly was off when the server started, and since";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     DUMP_PAYLOAD = "ERR DUMP payload version or checksum are wrong";
     BAD_DATA = "ERR Bad data format";
@@ -312,6 +317,11 @@ impl CmdError {
     /// `name` is the full name in small letters, subcommands as `config|get`.
     pub fn wrong_arity(name: &str) -> CmdError {
         CmdError::text(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// The append only file does not take what was written before.
+    pub fn aof_broken(why: &str) -> CmdError {
+        CmdError::text(format!("MISCONF Errors writing to the AOF file: {why}"))
     }
 
     /// The command does not exist: shows the beginning of the arguments, as Redis does.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ahead;
+pub mod aof;
 pub mod attention;
 pub mod batch;
 pub mod blocked;
@@ -40,6 +41,7 @@ pub mod permission;
 pub mod persistence;
 pub mod pubsub;
 pub mod refuse;
+pub mod replay;
 pub mod sampler;
 pub mod scan_cursor;
 mod script_call;

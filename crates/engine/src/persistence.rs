@@ -40,6 +40,7 @@ use crate::engine::{Engine, REDIS_VERSION, Shutdown};
 use crate::error::CmdError;
 
 pub use job::{Outcome, SaveJob};
+pub(crate) use load::AtStart;
 pub use load::{LoadFailure, Loading, Merge};
 
 /// What one hold of a shard may cost, in bytes about: some tens of microseconds.
@@ -54,7 +55,7 @@ pub struct Persistence {
     /// Whether workers have something to sweep.
     sweeps: AtomicBool,
     is_loading: AtomicBool,
-    load: Mutex<Option<Loading>>,
+    load: Mutex<Option<AtStart>>,
     loaded_keys: AtomicU64,
     expired_keys: AtomicU64,
     pub load_started_s: AtomicI64,
@@ -189,7 +190,12 @@ impl Engine {
         tells.then(|| Usage::new(self.settings.usage_clock(), now_ms))
     }
 
-    fn new_job(&self, access: &mut Access<'_>, now_ms: i64, is_background: bool) -> SaveJob {
+    pub(crate) fn new_job(
+        &self,
+        access: &mut Access<'_>,
+        now_ms: i64,
+        is_background: bool,
+    ) -> SaveJob {
         let mut sizes = vec![(0, 0); self.keyspace.databases()];
         for shard in 0..self.keyspace.shard_count() {
             for (size, part) in sizes.iter_mut().zip(&access.shard(shard).dbs) {
@@ -235,7 +241,7 @@ impl Engine {
         if self.persistence.is_saving() {
             return Err(CmdError::BACKGROUND_SAVE_RUNS);
         }
-        if self.is_cut() {
+        if self.is_cut() || self.aof.is_rewriting() {
             return Err(CmdError::SNAPSHOT_RUNS);
         }
         let job = Arc::new(self.new_job(access, now_ms, true));
@@ -340,6 +346,13 @@ impl Engine {
         job.set_outcome(outcome);
     }
 
+    /// Nobody wants the snapshot under way.
+    pub(crate) fn abandon_cut(&self) {
+        if let Some(snapshot) = &self.persistence.state().snapshot {
+            snapshot.cancel();
+        }
+    }
+
     /// Ends a save under way without a file. False if there is none.
     pub fn cancel_save(&self) -> bool {
         let state = self.persistence.state();
@@ -386,7 +399,7 @@ impl Engine {
         let last_save_s = self.last_save_s();
         let state = self.persistence.state();
         let is_cut = state.snapshot.as_ref().is_some_and(|snapshot| !snapshot.is_cancelled());
-        if state.job.is_some() || is_cut {
+        if state.job.is_some() || is_cut || self.aof.is_rewriting() {
             return false;
         }
         if state.is_scheduled {
@@ -428,6 +441,14 @@ impl Engine {
         if self.persistence.is_saving() {
             self.host.log('#', "There is a child saving an .rdb. Killing it!");
             self.kill_save();
+        }
+        if self.aof.is_rewriting() {
+            if self.aof.is_waiting_for_base() && !how.force {
+                self.host.log('#', "Writing initial AOF, can't exit.");
+                return false;
+            }
+            self.host.log('#', "There is a child rewriting the AOF. Killing it!");
+            self.kill_rewrite();
         }
         let saves = match how.save {
             Some(saves) => saves,

@@ -38,6 +38,7 @@ const REASONS: &[(&str, Reason)] = &[
     ("permission", permission),
     ("out of memory", out_of_memory),
     ("could not save", could_not_save),
+    ("the log cannot be written", log_is_broken),
     ("only listens", only_listens),
     ("loading", loading),
     ("busy", busy),
@@ -105,14 +106,24 @@ fn out_of_memory(r: &mut Request<'_>) -> Option<CmdError> {
     (r.out_of_memory && takes_memory()).then_some(CmdError::OOM)
 }
 
-/// EXEC writes if one of its commands does.
-fn could_not_save(r: &mut Request<'_>) -> Option<CmdError> {
+/// Whether it is refused when changes cannot be kept. EXEC writes if one of its commands does.
+fn writes(r: &Request<'_>) -> bool {
     let name = &*r.entry.full_name;
-    let writes = || match (&r.client.multi, name) {
+    match (&r.client.multi, name) {
         (Some(multi), "exec") => multi.writes,
         _ => r.entry.has(Flag::Write) || name == "ping",
-    };
-    (writes() && r.engine.refuses_writes()).then_some(CmdError::MISCONF)
+    }
+}
+
+fn could_not_save(r: &mut Request<'_>) -> Option<CmdError> {
+    (writes(r) && r.engine.refuses_writes()).then_some(CmdError::MISCONF)
+}
+
+/// Changes that the disk does not take would be lost. EXEC is refused as a whole, as when one of
+/// its commands had been refused.
+fn log_is_broken(r: &mut Request<'_>) -> Option<CmdError> {
+    let is_refused = r.engine.aof.is_broken() && writes(r);
+    is_refused.then(|| CmdError::aof_broken(&r.engine.aof.why_broken()))
 }
 
 fn loading(r: &mut Request<'_>) -> Option<CmdError> {

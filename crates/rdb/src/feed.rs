@@ -91,6 +91,11 @@ impl Feed {
         self.style
     }
 
+    /// Whether entries say how long they were idle, or how often used.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics feeding a snapshot")
     }

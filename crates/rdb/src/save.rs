@@ -16,7 +16,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use base::crc::{crc64, crc64_over_zeros};
 
-use crate::feed::{End, Feed};
+use crate::feed::{Chunk, End, Feed};
 use crate::opcode;
 use crate::version::Version;
 use crate::write::Writer;
@@ -123,6 +123,16 @@ pub fn save<W: Write + Seek>(
     }
     file.out.flush()?;
     Ok(Written { bytes: file.bytes, keys })
+}
+
+/// A chunk as a file of its own, for whoever wants its entries one by one.
+pub fn file_of_chunk(chunk: &Chunk, version: Version) -> Vec<u8> {
+    let mut writer = Writer::new(false);
+    writer.raw(&magic(version));
+    chunk.entries.compress(&mut writer);
+    writer.byte(opcode::END);
+    writer.raw(&[0; 8]);
+    writer.into_bytes()
 }
 
 fn write_head(writer: &mut Writer, head: &Head) {

@@ -25,6 +25,8 @@ pub(crate) struct Conn {
     pub(crate) is_queued: bool,
     /// The other side will send no more.
     pub(crate) has_ended: bool,
+    /// Nothing is sent before the log is on the disk up to here; 0: at once.
+    pub(crate) gate: u64,
 }
 
 /// What became of an attempt to move bytes.
@@ -91,6 +93,11 @@ impl Conn {
     /// Sends fresh replies behind those that wait, as much as the socket takes or its turn allows,
     /// and leaves `fresh` empty. What was not sent is in `client.output`.
     pub(crate) fn flush(&mut self, client: &mut Client, fresh: &mut Vec<u8>) -> Moved {
+        if self.gate != 0 {
+            // Whoever opens it sends.
+            client.output.push(fresh, 0);
+            return Moved::Bytes(0);
+        }
         if let Some(session) = &mut self.tls
             && session.push(self.fd.as_fd()).is_none()
         {

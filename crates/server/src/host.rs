@@ -84,6 +84,20 @@ impl Host for ServerHost {
         log::line(level, text);
     }
 
+    fn give_up(&self, text: &str) {
+        log::line('#', text);
+        std::process::exit(1);
+    }
+
+    fn in_background(&self, name: &str, work: Box<dyn FnOnce() + Send>) {
+        let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            crash::guard_this_thread();
+            work();
+        });
+        // It ends by itself; whoever waits for it looks at what it leaves.
+        drop(started.expect("the process can start a thread"));
+    }
+
     fn used_memory(&self) -> usize {
         // The pool's chunks do not come from the allocator; what lies unused in them, or in a heap
         // between its records, is not used.

@@ -10,6 +10,7 @@
 
 mod admin;
 mod alloc;
+mod check_aof;
 mod check_rdb;
 mod conn;
 mod driver;
@@ -18,6 +19,7 @@ mod host;
 mod inbox;
 mod late;
 mod listen;
+mod load;
 mod process;
 mod snapshot;
 mod tls;
@@ -43,7 +45,8 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() -> ExitCode {
     title::remember();
-    let answered = check_rdb::answer(title::arguments());
+    let answered =
+        check_rdb::answer(title::arguments()).or_else(|| check_aof::answer(title::arguments()));
     if let Some(code) = answered.or_else(|| questions::answer(title::arguments())) {
         return code;
     }
@@ -143,11 +146,15 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     affinity::pin(&server_cpulist);
     engine.start_acl()?;
     process.announce(&engine.config());
-    snapshot::begin_load(engine)?;
+    let mut seats = seats.into_iter();
+    let mut first_seat = seats.next().expect("there is at least one worker");
+    if engine.config().flag(id::APPENDONLY) {
+        load::at_start(engine, &mut first_seat)?;
+    } else {
+        snapshot::begin_load(engine)?;
+    }
     admin::start(admin_sockets, engine, inboxes);
     let ready = process.ready(listeners.kinds());
-    let mut seats = seats.into_iter();
-    let first_seat = seats.next().expect("there is at least one worker");
     let threads: Vec<_> = seats
         .map(|seat| {
             std::thread::Builder::new()
@@ -163,6 +170,10 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
         Worker::new(0, engine, floor).and_then(|worker| worker.when_loaded(ready).run(first_seat));
     for thread in threads {
         outcome = outcome.and(thread.join().expect("a worker that panics ends the process"));
+    }
+    if engine.aof.is_on() {
+        log::line('*', "Calling fsync() on the AOF file.");
+        engine.aof.stop();
     }
     outcome.map_err(|error| match engine.persistence.is_loading() {
         true => error.to_string(),

@@ -14,9 +14,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use config::id;
 use engine::Engine;
 use engine::engine::SnapshotFile;
 use engine::persistence::{Merge, Outcome, SaveJob};
@@ -69,7 +67,7 @@ fn write_aside(job: &SaveJob, aside: &Path) -> Result<Written, SaveError> {
     let (mut synced, mut keys) = (0, 0);
     let written = save(&mut file, &job.head, &job.feed, |written, file| {
         job.note_progress(written);
-        dawdle(job, keys, written.keys);
+        job.dawdle(keys, written.keys);
         keys = written.keys;
         if written.bytes - synced >= SYNC_BYTES {
             synced = written.bytes;
@@ -81,21 +79,6 @@ fn write_aside(job: &SaveJob, aside: &Path) -> Result<Written, SaveError> {
     file.flush()?;
     file.get_ref().sync_all()?;
     Ok(written)
-}
-
-/// `rdb-key-save-delay`, for tests.
-fn dawdle(job: &SaveJob, before: u64, keys: u64) {
-    const SLICE: Duration = Duration::from_millis(10);
-    let keys = keys - before;
-    let mut left = match job.key_delay_us {
-        us @ 0.. => Duration::from_micros(us as u64).saturating_mul(keys as u32),
-        every => Duration::from_micros(keys / every.unsigned_abs()),
-    };
-    while !left.is_zero() && !job.feed.is_cancelled() {
-        let slice = left.min(SLICE);
-        std::thread::sleep(slice);
-        left -= slice;
-    }
 }
 
 fn put_in_place(aside: &Path, name: &Path) -> io::Result<()> {
@@ -120,18 +103,10 @@ pub(crate) fn open(name: &str) -> Result<Option<SnapshotFile>, String> {
 
 /// Begins to load the snapshot at the start, if there is one. An error ends the server.
 pub(crate) fn begin_load(engine: &Engine) -> Result<(), String> {
-    let loading = engine.open_load(Merge::Refuse).map_err(|why| refusal(engine, &why))?;
+    let loading =
+        engine.open_load(Merge::Refuse).map_err(|why| engine.refusal_of_snapshot(&why))?;
     if loading.is_some() {
         engine.set_loading(loading);
     }
     Ok(())
-}
-
-/// What to do about a file that cannot be loaded.
-pub(crate) fn refusal(engine: &Engine, why: &dyn std::fmt::Display) -> String {
-    let name = engine.config().text(id::DBFILENAME).into_owned();
-    format!(
-        "Fatal error loading the DB from {name}: {why}. Nothing was changed: repair the file, or \
-         move it away. Exiting."
-    )
 }

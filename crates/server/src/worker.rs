@@ -21,11 +21,12 @@
 //!
 //! Its parts: this file (the loop, connections that come and go), [`serve`] (read, run, write),
 //! [`ahead`] (several small requests together), [`feed`] (connections that follow the journal),
-//! [`waits`] (clients that wait for a key), [`held`] (commands that a pause holds), [`mail`] (news
+//! [`durable`] (replies that wait for the disk), [`waits`] (clients that wait for a key), [`held`] (commands that a pause holds), [`mail`] (news
 //! that others have for our clients), [`limits`] (what a client
 //! may cost), [`persist`] (its part of saving and loading).
 
 mod ahead;
+mod durable;
 mod feed;
 mod held;
 mod limits;
@@ -89,6 +90,10 @@ pub(crate) struct Worker {
     /// Connections that follow the journal.
     followers: Vec<ClientIndex>,
     feed_unfinished: bool,
+    /// Connections whose replies wait for the disk, by what must be on it.
+    gated: VecDeque<(u64, ClientIndex)>,
+    /// Clients that wait for the disk, with what must be on it and their wait.
+    awaiting_log: Vec<(u64, u64, ClientIndex)>,
     /// What is held for them.
     follower_bytes: usize,
     /// When clients have waited long enough, by moment and wait.
@@ -134,6 +139,8 @@ impl Worker {
             held: Vec::new(),
             followers: Vec::new(),
             feed_unfinished: false,
+            gated: VecDeque::new(),
+            awaiting_log: Vec::new(),
             follower_bytes: 0,
             deadlines: BTreeMap::new(),
             receive: vec![0; RECEIVE_BYTES + ahead::WAITING_BYTES_MAX].into(),
@@ -176,13 +183,14 @@ impl Worker {
                 self.deliver_mail(&mut inside);
             }
             self.feed(&mut inside);
+            self.release_durable(&mut inside);
             self.cron(&mut inside);
             self.make_room();
             if engine.persistence.has_sweep() {
                 self.sweep(began, events.is_empty());
             }
             if self.when_loaded.is_some() {
-                self.load()?;
+                self.load(&mut inside)?;
             }
             self.floor.exchange(&mut inside, &mut self.conns);
             drop(inside);
@@ -367,6 +375,7 @@ impl Worker {
                 engine.tick(self.runner.now_ms);
                 self.renew_certificates();
                 self.save_if_due(inside);
+                self.rewrite_aof_if_due(inside);
             }
             let ticks = store::ticks::now().wrapping_sub(began);
             engine.stats[self.index].cron_ticks.add(ticks);

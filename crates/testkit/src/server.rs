@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
+use base::disk::Disk;
 use config::Config;
 use engine::batch::Runner;
 use engine::blocked::Served;
@@ -24,6 +25,8 @@ use rdb::save::SaveError;
 use resp::Value;
 use store::{Seat, World};
 
+use crate::disk::SimDisk;
+
 /// A host without an outside: it notes what it was asked.
 #[derive(Default)]
 pub struct TestHost {
@@ -34,6 +37,7 @@ pub struct TestHost {
     engine: OnceLock<Weak<Engine>>,
     /// Says how much memory is used; by default a megabyte, whatever happens.
     pub memory: Mutex<Option<Box<dyn Fn() -> usize + Send>>>,
+    pub disk: SimDisk,
     /// An option whose effect cannot be had.
     pub refuses: Mutex<Option<config::OptId>>,
     /// Serves others while a script is late.
@@ -44,6 +48,14 @@ pub struct TestHost {
 pub type ServeLate = dyn FnMut(&mut Late<'_>, &mut World<'_>) + Send;
 
 impl Host for TestHost {
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(self.disk.clone())
+    }
+
+    fn in_background(&self, _name: &str, work: Box<dyn FnOnce() + Send>) {
+        drop(std::thread::spawn(work));
+    }
+
     fn wake(&self, _worker: usize) {}
 
     fn serve_late(&self, late: &mut Late<'_>, world: &mut World<'_>) {

@@ -9,6 +9,7 @@
 //! | `differ`  | do random commands get the replies of a real Redis or Valkey? |
 //! | `golden`  | what do real servers write into DUMP? (makes test data) |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
+//! | `crash`   | is what was acknowledged there after a kill -9? |
 //! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
 //! | `loom`    | do lock, gate and journal hold in every interleaving? |
 //! | `docs`    | are the generated pages fresh? |
@@ -21,6 +22,7 @@ mod bench;
 mod check;
 mod clients;
 mod conform;
+mod crash;
 mod differ;
 mod docs;
 mod fuzz;
@@ -59,6 +61,8 @@ enum Chore {
     Golden(golden::Args),
     /// Attack a parser or structure with random and mutated bytes.
     Fuzz(fuzz::Args),
+    /// Kill the server at random moments and look for what it had acknowledged.
+    Crash(crash::Args),
     /// Run random commands on many workers and compare with a replica.
     Soak(soak::Args),
     /// Try every interleaving of lock, gate and journal.
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Chore::Differ(args) => differ::run(&args),
         Chore::Golden(args) => golden::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Crash(args) => crash::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::Loom => loom::run(),
         Chore::Tidy => tidy::run(),

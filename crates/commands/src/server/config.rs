@@ -103,10 +103,18 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     let changed = config.commit(plan);
     let sets_password = changed.contains(id::REQUIREPASS);
     let bounds_tracking = changed.contains(id::TRACKING_TABLE_MAX_KEYS);
+    let switches_aof = changed.contains(id::APPENDONLY);
     let limits_clients = changed.contains(id::MAXMEMORY_CLIENTS) || changed.contains(id::MAXMEMORY);
     take_effect(cx.engine, &mut config, changed).map_err(refused)?;
     let password = sets_password.then(|| config.bytes(id::REQUIREPASS).to_vec());
+    cx.engine.configure_aof(&config);
     drop(config);
+    if switches_aof && let Err(error) = cx.follow_appendonly() {
+        let mut config = cx.engine.config();
+        let was = if cx.engine.aof.is_on() { &b"yes"[..] } else { b"no" };
+        config.record(id::APPENDONLY, &[was]).expect("it is one of the two");
+        return Err(error);
+    }
     if bounds_tracking {
         cx.db.trim_tracked();
     }

@@ -5,8 +5,6 @@ use crate::option::Kind;
 use crate::option::Opt;
 use crate::option::declare::*;
 
-/// What is missing: the log is not written to files, nor read from them.
-const FILES: &str = "append only file";
 const NO_CHILD: &str = "Ochre never forks";
 const BACKUP: &str = "BACKUP";
 
@@ -95,15 +93,13 @@ pub(super) const OPTIONS: &[Opt] = &[
         .later(BACKUP),
     int("backup-sealed-ttl", 0, MAX, "0", "Seconds a finished backup is kept; 0 is for ever.")
         .later(BACKUP),
-    yes_no("appendonly", "no", "Log every write to the append only file.").later(FILES),
+    yes_no("appendonly", "no", "Log every write to the append only file.").now(),
     text("appendfilename", "appendonly.aof", "First part of its files' names.")
         .at_start()
-        .checked(check::appendfilename)
-        .later(FILES),
+        .checked(check::appendfilename),
     text("appenddirname", "appendonlydir", "Directory of its files within 'dir'.")
         .at_start()
-        .checked(check::appenddirname)
-        .later(FILES),
+        .checked(check::appenddirname),
     choice(
         "appendfsync",
         &["everysec", "always", "no"],
@@ -111,9 +107,9 @@ pub(super) const OPTIONS: &[Opt] = &[
         "When writes are forced to the disk: before each reply, once a second, or when the system \
          likes to.",
     )
-    .later(FILES),
+    .now(),
     yes_no("no-appendfsync-on-rewrite", "no", "Force nothing to the disk while it is rewritten.")
-        .never("a rewrite does not slow the log's disk down"),
+        .now(),
     int(
         "auto-aof-rewrite-percentage",
         0,
@@ -121,20 +117,21 @@ pub(super) const OPTIONS: &[Opt] = &[
         "100",
         "Growth in percent since the last rewrite that starts the next; 0 is never.",
     )
-    .later(FILES),
-    memory("auto-aof-rewrite-min-size", 0, MAX, "64mb", "Size below which none is started.")
-        .later(FILES),
-    yes_no("aof-load-truncated", "yes", "Load a file whose last command is cut off.").later(FILES),
+    .now(),
+    memory("auto-aof-rewrite-min-size", 0, MAX, "64mb", "Size below which none is started.").now(),
+    yes_no("aof-load-truncated", "yes", "Load a file whose last command is cut off.").now(),
     memory(
         "aof-load-corrupt-tail-max-size",
         0,
         MAX,
         "0",
         "Garbage at the file's end that may be cut off when loading.",
-    ),
-    yes_no("aof-use-rdb-preamble", "yes", "Rewrite to a snapshot rather than to commands."),
-    yes_no("aof-timestamp-enabled", "no", "Note the time in the file, to restore a moment."),
+    )
+    .now(),
+    yes_no("aof-use-rdb-preamble", "yes", "Rewrite to a snapshot rather than to commands.").now(),
+    yes_no("aof-timestamp-enabled", "no", "Note the time in the file, to restore a moment.").now(),
     yes_no("aof-rewrite-incremental-fsync", "yes", "Flush a rewrite to the disk piece by piece."),
     yes_no("aof-disable-auto-gc", "no", "For tests: keep files that are no longer needed.")
-        .hidden(),
+        .hidden()
+        .now(),
 ];

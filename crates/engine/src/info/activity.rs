@@ -11,63 +11,109 @@ use crate::pubsub::Topic;
 use crate::sampler::Rate;
 use crate::stats::WorkerStats;
 
-pub(super) const PERSISTENCE: &[Field] = &[
-    number("loading", "Whether a data set is being loaded.", |s| {
-        u64::from(s.engine.persistence.is_loading())
-    }),
-    fixed("async_loading", "Whether one is loaded while the old one is served.", "0"),
-    fixed("current_cow_peak", "Most bytes copied for the save under way.", "0"),
-    fixed("current_cow_size", "Bytes copied for the save under way.", "0"),
-    fixed("current_cow_size_age", "Age of that figure in seconds.", "0"),
-    ratio("current_fork_perc", "Percent done of the save under way.", |s| {
-        let seen = s.engine.saves_seen();
-        100.0 * seen.keys_done as f64 / seen.keys_total.max(1) as f64
-    }),
-    number("current_save_keys_processed", "Keys done of the save under way.", |s| {
-        s.engine.saves_seen().keys_done
-    }),
-    number("current_save_keys_total", "Keys of the save under way.", |s| {
-        s.engine.saves_seen().keys_total
-    }),
-    number("rdb_changes_since_last_save", "Changes since the last save.", |s| {
-        s.engine.changes_since_save()
-    }),
-    number("rdb_bgsave_in_progress", "Whether a background save is under way.", |s| {
-        u64::from(s.engine.saves_seen().is_saving)
-    }),
-    number("rdb_last_save_time", "Unix time of the last save, or of the start.", |s| {
-        s.engine.last_save_s() as u64
-    }),
-    text_of("rdb_last_bgsave_status", "How the last background save ended.", |s| {
-        if s.engine.saves_seen().has_failed { "err" } else { "ok" }.to_owned()
-    }),
-    text_of("rdb_last_bgsave_time_sec", "Seconds the last one took; -1: none yet.", |s| {
-        s.engine.saves_seen().last_duration_s.to_string()
-    }),
-    text_of("rdb_current_bgsave_time_sec", "Seconds the present one takes; -1: none.", |s| {
-        s.engine.saves_seen().duration_s.to_string()
-    }),
-    number("rdb_saves", "Saves since the start.", |s| s.engine.saves_seen().saves),
-    fixed("rdb_last_cow_size", "Bytes copied for the last save.", "0"),
-    number("rdb_last_load_keys_expired", "Keys left out at the last load: expired.", |s| {
-        s.engine.persistence.expired_keys()
-    }),
-    number("rdb_last_load_keys_loaded", "Keys read at the last load.", |s| {
-        s.engine.persistence.loaded_keys()
-    }),
-    fixed("aof_enabled", "Whether the append only file is written.", "0"),
-    fixed("aof_rewrite_in_progress", "Whether a rewrite is under way.", "0"),
-    fixed("aof_rewrite_scheduled", "Whether a rewrite waits for a save to end.", "0"),
-    fixed("aof_last_rewrite_time_sec", "Seconds the last rewrite took; -1: none yet.", "-1"),
-    fixed("aof_current_rewrite_time_sec", "Seconds the present one takes; -1: none.", "-1"),
-    fixed("aof_last_bgrewrite_status", "How the last rewrite ended.", "ok"),
-    fixed("aof_rewrites", "Rewrites since the start.", "0"),
-    fixed("aof_rewrites_consecutive_failures", "Rewrites that failed in a row.", "0"),
-    fixed("aof_last_write_status", "How the last write to the file ended.", "ok"),
-    fixed("aof_last_cow_size", "Bytes copied for the last rewrite.", "0"),
-    fixed("module_fork_in_progress", "Whether a module forked.", "0"),
-    fixed("module_fork_last_cow_size", "Bytes copied for a module's fork.", "0"),
-];
+pub(super) const PERSISTENCE: &[Field] =
+    &[
+        number("loading", "Whether a data set is being loaded.", |s| {
+            u64::from(s.engine.persistence.is_loading())
+        }),
+        fixed("async_loading", "Whether one is loaded while the old one is served.", "0"),
+        fixed("current_cow_peak", "Most bytes copied for the save under way.", "0"),
+        fixed("current_cow_size", "Bytes copied for the save under way.", "0"),
+        fixed("current_cow_size_age", "Age of that figure in seconds.", "0"),
+        ratio("current_fork_perc", "Percent done of the save under way.", |s| {
+            let seen = s.engine.saves_seen();
+            100.0 * seen.keys_done as f64 / seen.keys_total.max(1) as f64
+        }),
+        number("current_save_keys_processed", "Keys done of the save under way.", |s| {
+            s.engine.saves_seen().keys_done
+        }),
+        number("current_save_keys_total", "Keys of the save under way.", |s| {
+            s.engine.saves_seen().keys_total
+        }),
+        number("rdb_changes_since_last_save", "Changes since the last save.", |s| {
+            s.engine.changes_since_save()
+        }),
+        number("rdb_bgsave_in_progress", "Whether a background save is under way.", |s| {
+            u64::from(s.engine.saves_seen().is_saving)
+        }),
+        number("rdb_last_save_time", "Unix time of the last save, or of the start.", |s| {
+            s.engine.last_save_s() as u64
+        }),
+        text_of("rdb_last_bgsave_status", "How the last background save ended.", |s| {
+            if s.engine.saves_seen().has_failed { "err" } else { "ok" }.to_owned()
+        }),
+        text_of("rdb_last_bgsave_time_sec", "Seconds the last one took; -1: none yet.", |s| {
+            s.engine.saves_seen().last_duration_s.to_string()
+        }),
+        text_of("rdb_current_bgsave_time_sec", "Seconds the present one takes; -1: none.", |s| {
+            s.engine.saves_seen().duration_s.to_string()
+        }),
+        number("rdb_saves", "Saves since the start.", |s| s.engine.saves_seen().saves),
+        fixed("rdb_last_cow_size", "Bytes copied for the last save.", "0"),
+        number("rdb_last_load_keys_expired", "Keys left out at the last load: expired.", |s| {
+            s.engine.persistence.expired_keys()
+        }),
+        number("rdb_last_load_keys_loaded", "Keys read at the last load.", |s| {
+            s.engine.persistence.loaded_keys()
+        }),
+        number("aof_enabled", "Whether the append only file is written.", |s| {
+            u64::from(s.engine.aof.is_on())
+        }),
+        number("aof_rewrite_in_progress", "Whether a rewrite is under way.", |s| {
+            u64::from(s.engine.aof.is_rewriting())
+        }),
+        number("aof_rewrite_scheduled", "Whether a rewrite waits for a save to end.", |s| {
+            u64::from(s.engine.is_rewrite_scheduled())
+        }),
+        text_of("aof_last_rewrite_time_sec", "Seconds the last rewrite took; -1: none yet.", |s| {
+            s.engine.aof.figures().last_rewrite_s.load(Relaxed).to_string()
+        }),
+        text_of("aof_current_rewrite_time_sec", "Seconds the present one takes; -1: none.", |s| {
+            match s.engine.aof.figures().rewrite_began_s.load(Relaxed) {
+                0 => "-1".to_owned(),
+                began_s => (s.now_ms / 1000 - began_s).to_string(),
+            }
+        }),
+        text_of("aof_last_bgrewrite_status", "How the last rewrite ended.", |s| {
+            status(s.engine.aof.figures().last_rewrite_failed.load(Relaxed))
+        }),
+        number("aof_rewrites", "Rewrites since the start.", |s| {
+            s.engine.aof.figures().rewrites.load(Relaxed)
+        }),
+        number("aof_rewrites_consecutive_failures", "Rewrites that failed in a row.", |s| {
+            s.engine.aof.figures().failures_in_a_row.load(Relaxed)
+        }),
+        text_of("aof_last_write_status", "How the last write to the file ended.", |s| {
+            status(s.engine.aof.is_broken())
+        }),
+        number("aof_current_size", "Bytes of the append only file.", |s| {
+            s.engine.aof.figures().current_bytes.load(Relaxed)
+        }),
+        number("aof_base_size", "Bytes it had after the last rewrite, or at the start.", |s| {
+            s.engine.aof.figures().base_bytes.load(Relaxed)
+        }),
+        fixed("aof_pending_rewrite", "Whether a rewrite waits for a save to end.", "0"),
+        number("aof_buffer_length", "Bytes not yet handed to the file.", |s| {
+            if s.engine.aof.is_on() {
+                s.engine.journal.tail().saturating_sub(s.engine.aof.written())
+            } else {
+                0
+            }
+        }),
+        number("aof_pending_bio_fsync", "Syncs of the file that wait for a thread.", |s| {
+            u64::from(s.engine.aof.is_on() && s.engine.aof.durable() < s.engine.aof.written())
+        }),
+        number("aof_delayed_fsync", "Syncs that came later than they should have.", |s| {
+            s.engine.aof.figures().delayed_fsyncs.load(Relaxed)
+        }),
+        fixed("aof_last_cow_size", "Bytes copied for the last rewrite.", "0"),
+        fixed("module_fork_in_progress", "Whether a module forked.", "0"),
+        fixed("module_fork_last_cow_size", "Bytes copied for a module's fork.", "0"),
+    ];
+
+fn status(has_failed: bool) -> String {
+    if has_failed { "err" } else { "ok" }.to_owned()
+}
 
 /// How far a load has got, while there is one.
 pub(super) fn loading(seen: &Seen<'_>, out: &mut String) {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rdb::feed::Feed;
 use rdb::save::{Head, Written};
@@ -65,6 +66,21 @@ impl SaveJob {
     pub(crate) fn set_outcome(&self, outcome: Outcome) {
         *self.outcome.lock().expect("nobody panics ending a save") = Some(outcome);
         self.ended.notify_all();
+    }
+
+    /// `rdb-key-save-delay`, for tests.
+    pub fn dawdle(&self, keys_before: u64, keys: u64) {
+        const SLICE: Duration = Duration::from_millis(10);
+        let keys = keys - keys_before;
+        let mut left = match self.key_delay_us {
+            us @ 0.. => Duration::from_micros(us as u64).saturating_mul(keys as u32),
+            every => Duration::from_micros(keys / every.unsigned_abs()),
+        };
+        while !left.is_zero() && !self.feed.is_cancelled() {
+            let slice = left.min(SLICE);
+            std::thread::sleep(slice);
+            left -= slice;
+        }
     }
 
     /// Waits for its end.

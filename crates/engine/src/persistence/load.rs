@@ -15,8 +15,10 @@ use std::time::Duration;
 use config::id;
 use rdb::load::{Entry, Item, LoadError, Loader, Terms};
 use store::eviction_clock::{Usage, UsageClock};
-use store::{Access, Expire, NewValue};
+use store::{Access, Expire, Inside, NewValue};
 
+use crate::aof::LogLoading;
+use crate::batch::Runner;
 use crate::engine::Engine;
 
 /// What becomes of a key that is there already.
@@ -68,6 +70,27 @@ pub struct Loading {
     merge: Merge,
     key_delay_us: i64,
     began_us: u64,
+    /// Keys whose time has passed are loaded too: what follows was written by their clock.
+    keeps_expired: bool,
+}
+
+/// What is loaded at the start.
+pub(crate) enum AtStart {
+    Snapshot(Loading),
+    Log(Box<LogLoading>),
+}
+
+impl Loading {
+    /// The base of a log: keys that have expired are there until the log says otherwise.
+    pub(crate) fn keep_expired(mut self) -> Loading {
+        self.keeps_expired = true;
+        self
+    }
+
+    /// Bytes of the file that have been read.
+    pub(crate) fn offset(&self) -> u64 {
+        self.loader.offset()
+    }
 }
 
 impl Engine {
@@ -100,7 +123,7 @@ impl Engine {
         persistence.load_total_bytes.store(total_bytes, Relaxed);
         let key_delay_us = self.config().int(id::KEY_LOAD_DELAY);
         let began_us = base::clock::monotonic_us();
-        Ok(Loading { loader, db: 0, merge, key_delay_us, began_us })
+        Ok(Loading { loader, db: 0, merge, key_delay_us, began_us, keeps_expired: false })
     }
 
     /// The same for the file of `dbfilename`; none if there is none.
@@ -224,7 +247,7 @@ impl Engine {
         now_ms: i64,
     ) -> Result<(), LoadFailure> {
         let persistence = &self.persistence;
-        if entry.expire_ms.is_some_and(|ms| ms < now_ms) {
+        if !loading.keeps_expired && entry.expire_ms.is_some_and(|ms| ms < now_ms) {
             persistence.expired_keys.fetch_add(1, Relaxed);
             return Ok(());
         }
@@ -249,28 +272,60 @@ impl Engine {
 
     /// From now on commands that need the data set are refused, until it has been loaded.
     pub fn set_loading(&self, loading: Option<Loading>) {
+        self.set_at_start(loading.map(AtStart::Snapshot));
+    }
+
+    pub(crate) fn set_at_start(&self, loading: Option<AtStart>) {
         self.persistence.is_loading.store(loading.is_some(), Relaxed);
         *self.persistence.load.lock().expect("nobody panics loading") = loading;
         self.note_refusing();
     }
 
     /// A part of the load at the start. None once it is done; then it says so in the log.
-    pub fn go_on_loading(&self, budget_us: u64) -> Option<Result<(), LoadFailure>> {
-        let mut held = self.persistence.load.lock().expect("nobody panics loading");
-        let loading = held.as_mut()?;
+    ///
+    /// # Errors
+    /// A text for the log: nothing of what was loaded may be served.
+    pub fn go_on_loading(
+        &self,
+        runner: &mut Runner,
+        inside: &mut Inside<'_>,
+        budget_us: u64,
+    ) -> Option<Result<(), String>> {
+        let mut held = self.persistence.load.lock().expect("nobody panics loading").take()?;
         let until_us = base::clock::monotonic_us() + budget_us;
-        let mut access = Access::each(&self.keyspace);
-        match self.load_some(loading, &mut access, until_us) {
-            Ok(false) => Some(Ok(())),
-            Err(failure) => Some(Err(failure)),
+        let is_done = match &mut held {
+            AtStart::Snapshot(loading) => {
+                let mut access = Access::each(&self.keyspace);
+                let is_done = self.load_some(loading, &mut access, until_us);
+                is_done.map_err(|failure| self.refusal_of_snapshot(&failure))
+            }
+            AtStart::Log(loading) => {
+                runner.with_world(self, inside, |cx| loading.go_on_at_start(cx, until_us))
+            }
+        };
+        match is_done {
+            Ok(false) => {
+                *self.persistence.load.lock().expect("nobody panics loading") = Some(held);
+                Some(Ok(()))
+            }
+            Err(why) => Some(Err(why)),
             Ok(true) => {
-                let began_us = loading.began_us;
-                drop((access, held));
-                self.log_loaded(began_us);
-                self.set_loading(None);
+                if let AtStart::Snapshot(loading) = &held {
+                    self.log_loaded(loading.began_us);
+                }
+                self.set_at_start(None);
                 None
             }
         }
+    }
+
+    /// What to do about a snapshot that cannot be loaded.
+    pub fn refusal_of_snapshot(&self, why: &dyn std::fmt::Display) -> String {
+        let name = self.config().text(id::DBFILENAME).into_owned();
+        format!(
+            "Fatal error loading the DB from {name}: {why}. Nothing was changed: repair the file, \
+             or move it away. Exiting."
+        )
     }
 
     fn log_loaded(&self, began_us: u64) {

@@ -112,6 +112,16 @@ impl Files {
         self.save(manifest)
     }
 
+    /// Where a base is written before it has its name.
+    pub fn temp_base(&self) -> PathBuf {
+        self.path(&format!("temp-{}.{}.base", self.name, std::process::id()))
+    }
+
+    /// Where the stream goes while there is no base.
+    pub fn temp_incr(&self) -> PathBuf {
+        self.path(&format!("temp-{}.incr", self.name))
+    }
+
     /// Puts a base in place while the log is off: nothing follows it.
     pub fn install_alone(
         &self,
@@ -135,8 +145,10 @@ impl Files {
         if self.disk.find(&dir)? != Found::Dir {
             return Ok(());
         }
+        // Another log may share the directory.
+        let mine = format!("temp-{}.", self.name);
         for name in self.disk.list(&dir)? {
-            if name.starts_with("temp-") {
+            if name.starts_with(&mine) {
                 self.disk.remove(&dir.join(name))?;
             }
         }

@@ -13,10 +13,21 @@
 //!
 //! The last number tells a torn tail from rot: damage below what some later mark knows to have
 //! been on the disk is no power cut's doing.
+//!
+//! The first mark of a file, or of a writer that goes on with one, covers nothing. It is forced to
+//! the disk before what follows it is written: so whoever finds a file torn knows whose it is.
 
 use base::crc::crc64;
 
 pub const SECTOR_BYTES: u64 = 512;
+
+/// A log that ended in good order ends with such a note. What stands behind it may be another
+/// server's, which leaves no marks.
+pub const CLOSED: &[u8] = b"#CLOSED:";
+
+pub fn closed(offset: u64) -> Vec<u8> {
+    format!("#CLOSED:{offset}\r\n").into_bytes()
+}
 
 /// What a mark says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,19 +12,24 @@
 //! |---|---|
 //! | [`manifest`] | the list of files, to and from text |
 //! | [`files`] | the directory: reading and replacing the manifest, removing what is no longer needed |
-//! | [`scan`] | how far a file can be trusted |
+//! | [`scan`] | walking over a file, item by item |
+//! | [`check`] | how far a file can be trusted |
 //! | [`marks`] | checksums that the writer leaves in the file |
+//! | [`log`] | the log as others see it, and orders for the writer |
 //! | [`writer`] | the thread that appends and forces to the disk |
 //!
 //! Nothing here understands a command: a file is framed requests, and lines that begin with `#`.
 
+pub mod check;
 pub mod files;
+pub mod log;
 pub mod manifest;
 pub mod marks;
 pub mod scan;
 pub mod writer;
 
 pub use files::Files;
+pub use log::{Aof, Fsync, Outside};
 pub use manifest::Manifest;
 pub use scan::Scan;
-pub use writer::{Aof, Fsync, Outside};
+pub use writer::Appender;

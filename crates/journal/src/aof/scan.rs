@@ -1,28 +1,15 @@
-//! How far a file can be trusted, and its commands.
-//!
-//! ```text
-//!   *2 $6 SELECT …  *3 $3 SET …  #TS:…  *1 $5 MULTI  *3 $3 SET …  *1 $4 EX
-//!   └────────────── good ─────────────┘ └ a transaction without its end ┘
-//! ```
-//!
-//! [`check`] reads a file once without running anything. What it finds damaged is one of three:
-//!
-//! - *cut off*: the file ends within a command or a transaction, as when the process was killed;
-//! - *torn*: where bytes should be are zeros, or a mark does not agree, and nothing says that
-//!   these bytes had been on the disk: a power cut did this;
-//! - *bad*: anything else. Nobody but a human may decide what to drop.
+//! Walking over a file: its commands, and lines that begin with `#`.
 //!
 //! # Invariants
 //!
 //! (1) Any bytes are answered, with memory for the largest command that is there, not for one that
 //!     is announced.
-//! (2) `good` ends behind a whole command, note or transaction.
 
 use std::io;
 
 use base::disk::File;
 
-use super::marks::{Mark, SECTOR_BYTES, Sum};
+use super::marks::Mark;
 
 const CHUNK_BYTES: usize = 256 * 1024;
 /// As Redis: a note is no longer.
@@ -30,29 +17,8 @@ const NOTE_BYTES_MAX: usize = 128;
 /// A count or a length.
 const HEAD_BYTES_MAX: usize = 32;
 const ARGS_MAX: u64 = 1024 * 1024;
-const ARG_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// In a file without marks zeros are taken for a power cut's doing when so little is behind them.
-const TORN_BYTES_MAX: u64 = 4096;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// The file ends in the middle of something.
-    CutOff,
-    /// A power cut took what was not on the disk yet.
-    Torn,
-    /// No request, at this place.
-    Bad(u64, &'static str),
-}
-
-/// What [`check`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Up to here the file can be used.
-    pub good: u64,
-    pub len: u64,
-    pub commands: u64,
-    pub damage: Option<Damage>,
-}
+/// A dumped value may be longer than what a client may send.
+const ARG_BYTES_MAX: u64 = 1 << 40;
 
 /// What stands in a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -135,7 +101,7 @@ impl Scan {
     }
 
     /// What all marks from here on know to have been on the disk, and whether all is zeros.
-    fn rest(mut self) -> io::Result<(u64, bool)> {
+    pub(super) fn rest(&mut self) -> io::Result<(u64, bool)> {
         let (mut synced, mut is_zero) = (0, true);
         loop {
             let bytes = &self.buffer[self.next..];
@@ -145,7 +111,10 @@ impl Scan {
                 let line = &bytes[from + at + 1..];
                 let line = &line[..line.len().min(NOTE_BYTES_MAX)];
                 let line = line.split(|byte| *byte == b'\r').next().unwrap_or_default();
-                synced = Mark::parse(line).map_or(synced, |mark| synced.max(mark.synced));
+                let mark_at = self.buffer_at + (self.next + from + at) as u64;
+                // One that knows more than there was is text in somebody's value.
+                let mark = Mark::parse(line).filter(|mark| mark.synced <= mark_at);
+                synced = mark.map_or(synced, |mark| synced.max(mark.synced));
                 from += at + 1;
             }
             // A mark may lie across the end.
@@ -230,251 +199,4 @@ fn number(bytes: &[u8], at: usize) -> Result<(u64, usize), Framed> {
         return Err(Framed::Bad(at, "a number is that long"));
     }
     Err(Framed::Short)
-}
-
-/// Whether a command is just this word.
-fn is_word(command: &[u8], word: &[u8]) -> bool {
-    let head = format!("*1\r\n${}\r\n", word.len());
-    command.strip_prefix(head.as_bytes()).is_some_and(|rest| {
-        rest.len() == word.len() + 2 && rest[..word.len()].eq_ignore_ascii_case(word)
-    })
-}
-
-/// Whether a whole sector of these bytes, which begin at `offset`, is zeros.
-fn has_empty_sector(offset: u64, bytes: &[u8]) -> bool {
-    let skip = (SECTOR_BYTES - offset % SECTOR_BYTES) % SECTOR_BYTES;
-    let rest = bytes.get(skip as usize..).unwrap_or_default();
-    let sectors = rest.chunks_exact(SECTOR_BYTES as usize);
-    sectors.into_iter().any(|sector| sector[0] == 0 && sector.iter().all(|byte| *byte == 0))
-}
-
-/// Reads a file from `at` to its end, running nothing.
-///
-/// # Errors
-/// The disk's.
-pub fn check(file: Box<dyn File>, at: u64) -> io::Result<Checked> {
-    let len = file.len()?;
-    let mut scan = Scan::new(file, at);
-    let mut good = at;
-    let mut commands = 0;
-    let (mut multi, mut sum, mut sum_at) = (None, Sum::default(), at);
-    let (mut has_marks, mut suspect) = (false, None);
-    // Where what is good may end, since the last mark.
-    let mut ends = Vec::new();
-    let stop = loop {
-        let offset = scan.offset();
-        match scan.next_item() {
-            Ok(Item::Command(bytes)) => {
-                commands += 1;
-                sum.add(bytes);
-                if suspect.is_none() && has_empty_sector(offset, bytes) {
-                    suspect = Some(multi.unwrap_or(offset));
-                }
-                if is_word(bytes, b"MULTI") {
-                    multi = Some(offset);
-                } else if is_word(bytes, b"EXEC") {
-                    multi = None;
-                }
-            }
-            Ok(Item::Note(line)) => match Mark::parse(line) {
-                Some(mark) => {
-                    has_marks = true;
-                    if sum.agrees(mark) == Some(false) {
-                        let synced = mark.synced.max(scan.rest()?.0);
-                        // What was on the disk before is no part of what was torn.
-                        let kept = ends.iter().rev().find(|end| **end <= synced);
-                        let good = kept.copied().unwrap_or(sum_at);
-                        let damage = if synced >= offset {
-                            Damage::Bad(sum_at, "a checksum does not agree")
-                        } else {
-                            Damage::Torn
-                        };
-                        return Ok(Checked { good, len, commands, damage: Some(damage) });
-                    }
-                    (sum, sum_at, suspect) = (Sum::default(), scan.offset(), None);
-                    ends.clear();
-                }
-                None => {
-                    let mut whole = line.to_vec();
-                    whole.extend_from_slice(b"\r\n");
-                    sum.add(&whole);
-                }
-            },
-            Err(stop) => break stop,
-        }
-        if multi.is_none() {
-            good = scan.offset();
-            ends.push(good);
-        }
-    };
-    let torn_at = suspect.filter(|_| has_marks);
-    let damage = match stop {
-        Stop::End if torn_at.is_some() => Some(Damage::Torn),
-        Stop::End if multi.is_some() => Some(Damage::CutOff),
-        Stop::End => None,
-        Stop::CutOff => Some(Damage::CutOff),
-        Stop::Io(error) => return Err(error),
-        Stop::Bad(at, what, is_zero) => {
-            let few = len - good <= TORN_BYTES_MAX;
-            let (synced, is_empty) = scan.rest()?;
-            let is_torn = is_empty || (synced <= good && (has_marks || (is_zero && few)));
-            Some(if is_torn { Damage::Torn } else { Damage::Bad(at, what) })
-        }
-    };
-    Ok(Checked { good: good.min(torn_at.unwrap_or(good)), len, commands, damage })
-}
-
-/// Any bytes: they are walked over to an end, and `good` of them are good on their own.
-pub fn fuzz_scan(bytes: &[u8]) {
-    let checked = check(Box::new(Bytes::new(bytes)), 0).expect("memory can be read");
-    let good = &bytes[..checked.good as usize];
-    let again = check(Box::new(Bytes::new(good)), 0).expect("memory can be read");
-    assert!(again.damage.is_none() && again.good == checked.good, "(2)");
-}
-
-/// Bytes as a file, to be read.
-pub struct Bytes {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl Bytes {
-    pub fn new(bytes: &[u8]) -> Bytes {
-        Bytes { bytes: bytes.to_vec(), at: 0 }
-    }
-}
-
-impl File for Bytes {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.bytes[self.at.min(self.bytes.len())..];
-        let len = rest.len().min(into.len());
-        into[..len].copy_from_slice(&rest[..len]);
-        self.at += len;
-        Ok(len)
-    }
-
-    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn seek(&mut self, offset: u64) -> io::Result<()> {
-        self.at = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn truncate(&mut self, _len: u64) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.bytes.len() as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SET: &str = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
-    const MULTI: &str = "*1\r\n$5\r\nmulti\r\n";
-    const EXEC: &str = "*1\r\n$4\r\nEXEC\r\n";
-
-    fn checked(bytes: &[u8]) -> (usize, Option<Damage>) {
-        let checked = check(Box::new(Bytes::new(bytes)), 0).expect("memory can be read");
-        (checked.good as usize, checked.damage)
-    }
-
-    #[test]
-    fn a_file_cut_anywhere_is_good_up_to_its_last_whole_command() {
-        let text = format!("#TS:1\r\n{SET}{MULTI}{SET}{SET}{EXEC}{SET}");
-        let first = "#TS:1\r\n".len();
-        let block = MULTI.len() + 2 * SET.len() + EXEC.len();
-        let ends = [0, first, first + SET.len(), first + SET.len() + block, text.len()];
-        for cut in 0..=text.len() {
-            let (good, damage) = checked(&text.as_bytes()[..cut]);
-            let expected = *ends.iter().filter(|end| **end <= cut).max().expect("0 is one");
-            assert_eq!(good, expected, "cut at {cut}");
-            assert_eq!(damage, (cut != expected).then_some(Damage::CutOff), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_command_is_bad_with_its_place() {
-        let (good, damage) = checked(format!("{SET}!!!{SET}").as_bytes());
-        assert_eq!(good, SET.len());
-        assert_eq!(damage, Some(Damage::Bad(SET.len() as u64, "a command begins with '*'")));
-        for bad in
-            ["*0\r\n", "*x\r\n", "*1\r\n#3\r\n", "*1\r\n$1\r\nabc\r\n", "*1\r\n$9999999999\r\n"]
-        {
-            assert!(matches!(checked(bad.as_bytes()).1, Some(Damage::Bad(..))), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn zeros_at_the_end_are_torn() {
-        let text = [SET.as_bytes(), &[0; 10_000]].concat();
-        assert_eq!(checked(&text), (SET.len(), Some(Damage::Torn)));
-        let text = [SET.as_bytes(), &[0; 100], SET.as_bytes()].concat();
-        assert_eq!(checked(&text), (SET.len(), Some(Damage::Torn)));
-    }
-
-    /// A command, a mark, another command and its mark.
-    fn marked(synced: u64) -> (Vec<u8>, usize) {
-        let mut text = Mark { crc: 0, covers: 0, synced: 0 }.line();
-        let mut first_len = 0;
-        for i in 0..2 {
-            let mut sum = Sum::default();
-            let value = "x".repeat(3000);
-            let command = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3000\r\n{value}\r\n");
-            sum.add(command.as_bytes());
-            text.extend_from_slice(command.as_bytes());
-            text.extend(sum.mark(synced).line());
-            if i == 0 {
-                first_len = text.len();
-            }
-        }
-        (text, first_len)
-    }
-
-    #[test]
-    fn a_hole_in_a_value_is_found_by_its_mark() {
-        let (mut text, first) = marked(0);
-        assert_eq!(checked(&text), (text.len(), None));
-        let sector = (first / 512 + 1) * 512;
-        text[sector..sector + 512].fill(0);
-        assert_eq!(checked(&text), (first, Some(Damage::Torn)));
-        // Its mark is lost too.
-        text.truncate(text.len() - 20);
-        assert_eq!(checked(&text).0, first);
-    }
-
-    #[test]
-    fn damage_in_what_was_on_the_disk_is_rot() {
-        let (mut text, first) = marked(4000);
-        text[100] ^= 1;
-        let opening = text.iter().position(|byte| *byte == b'\n').expect("the first mark ends") + 1;
-        let rot = Damage::Bad(opening as u64, "a checksum does not agree");
-        assert_eq!(checked(&text).1, Some(rot));
-        assert!(first < 4000, "the first value was on the disk");
-    }
-
-    #[test]
-    fn any_bytes_are_answered() {
-        let mut random = base::random::Random::from_seed(11);
-        let (seed, _) = marked(100);
-        for _ in 0..300 {
-            let mut text =
-                [seed.as_slice(), MULTI.as_bytes(), SET.as_bytes(), EXEC.as_bytes()].concat();
-            for _ in 0..random.below(4) {
-                let at = random.below(text.len() as u64) as usize;
-                text[at] = random.next_u64() as u8;
-            }
-            text.truncate(random.below(text.len() as u64 + 1) as usize);
-            fuzz_scan(&text);
-        }
-    }
 }

@@ -107,12 +107,6 @@ impl Process {
     pub(crate) fn announce(&self, config: &Config) {
         logo::show(config);
         machine::warn(config);
-        if config.flag(id::APPENDONLY) {
-            log::line(
-                '#',
-                "WARNING: appendonly is set, but Ochre writes no files yet: all data is in memory only.",
-            );
-        }
         log::line('*', "Server initialized");
     }
 

@@ -56,6 +56,10 @@ impl Worker {
         let before = client.output.len();
         engine.receive(id, Some(&mut client), news);
         let is_lost = client.output.len() != before
+            && {
+                self.waits_for_disk(index);
+                true
+            }
             && (self.flush_kept(index, &mut client)
                 || self.exceeds_output_limit(&mut client)
                 || self.is_deaf_monitor(&client));

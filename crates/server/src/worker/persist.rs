@@ -10,7 +10,6 @@ use std::time::Duration;
 use store::{Access, Inside, Sweep};
 
 use super::Worker;
-use crate::snapshot;
 
 /// Longest part of a sweep between two turns, in microseconds.
 const SWEEP_US_MAX: u64 = 1000;
@@ -53,19 +52,20 @@ impl Worker {
     }
 
     /// Loads on. An error ends the server: nothing of what was loaded may be served.
-    pub(super) fn load(&mut self) -> io::Result<()> {
-        match self.engine.go_on_loading(LOAD_US) {
+    pub(super) fn load(&mut self, inside: &mut Inside<'_>) -> io::Result<()> {
+        match self.engine.go_on_loading(&mut self.runner, inside, LOAD_US) {
             Some(Ok(())) => Ok(()),
             None => {
+                self.follow_appendonly(inside);
                 if let Some(then) = self.when_loaded.take() {
                     then();
                 }
                 Ok(())
             }
-            Some(Err(failure)) => {
+            Some(Err(why)) => {
                 self.engine.shutting_down.store(true, Relaxed);
                 self.inboxes.iter().for_each(crate::inbox::Inbox::ring);
-                Err(io::Error::other(snapshot::refusal(self.engine, &failure)))
+                Err(io::Error::other(why))
             }
         }
     }

@@ -248,6 +248,10 @@ impl Worker {
         if self.out.is_empty() {
             return false;
         }
+        if self.waits_for_disk(index) {
+            client.output.push(&mut self.out, 0);
+            return false;
+        }
         let conn = self.conns[index].as_mut().expect("a client that replies has a connection");
         let moved = conn.flush(client, &mut self.out);
         self.out.clear();
@@ -276,7 +280,7 @@ impl Worker {
         client.output.is_empty() && !self.conns[index].as_ref().is_some_and(Conn::has_backlog)
     }
 
-    fn watch(&mut self, index: ClientIndex, wanted: Interest) {
+    pub(super) fn watch(&mut self, index: ClientIndex, wanted: Interest) {
         let conn = self.conns[index].as_mut().expect("callers have the connection");
         if conn.interest == wanted {
             return;
@@ -304,6 +308,9 @@ impl Worker {
     /// Sends what is kept for the client. True if the connection is lost.
     pub(super) fn flush_kept(&mut self, index: ClientIndex, client: &mut Client) -> bool {
         let Some(Some(conn)) = self.conns.get_mut(index) else { return true };
+        if conn.gate != 0 {
+            return false;
+        }
         let moved = conn.flush(client, &mut Vec::new());
         !self.was_sent(index, client, moved)
     }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use engine::CmdError;
 use engine::blocked::Blocked;
 use engine::client::{Client, Closing, ReplyMode};
 use engine::clients::ClientIndex;
@@ -16,10 +17,12 @@ use super::Worker;
 impl Worker {
     /// Notes until when the client waits, if it does.
     pub(super) fn begin_wait(&mut self, index: ClientIndex, client: &Client) {
-        if let Some(blocked) = &client.blocked
-            && let Some(deadline_ms) = blocked.deadline_ms
-        {
+        let Some(blocked) = &client.blocked else { return };
+        if let Some(deadline_ms) = blocked.deadline_ms {
             self.deadlines.insert((deadline_ms, blocked.id), index);
+        }
+        if let Some(offset) = blocked.durable_at {
+            self.awaiting_log.push((offset, blocked.id, index));
         }
     }
 
@@ -51,6 +54,28 @@ impl Worker {
         }
     }
 
+    /// Ends the waits for the log that got far enough, or was switched off.
+    pub(super) fn end_waits_for_log(&mut self, inside: &mut Inside<'_>) {
+        if self.awaiting_log.is_empty() {
+            return;
+        }
+        let engine = self.engine;
+        for (offset, wait, index) in std::mem::take(&mut self.awaiting_log) {
+            let blocked = engine.clients.mine(inside).get(index).and_then(|c| c.blocked.clone());
+            let Some(blocked) = blocked.filter(|blocked| blocked.id == wait) else { continue };
+            if engine.aof.is_on() && engine.awaits_log(offset, self.index) {
+                self.awaiting_log.push((offset, wait, index));
+            } else if blocked.end() {
+                engine.count_waited(&blocked, &engine.stats[self.index]);
+                let reply = match engine.aof.is_on() {
+                    true => engine.timeout_reply(&blocked),
+                    false => format!("-{}\r\n", CmdError::WAITAOF_OFF.0).into_bytes(),
+                };
+                self.end_wait(inside, index, wait, reply);
+            }
+        }
+    }
+
     fn end_wait(
         &mut self,
         inside: &mut Inside<'_>,
@@ -70,6 +95,7 @@ impl Worker {
         match client.reply_mode {
             ReplyMode::On => {
                 client.output.push(&mut reply, 0);
+                self.waits_for_disk(index);
                 is_over = self.flush_kept(index, &mut client);
             }
             ReplyMode::Off => {}

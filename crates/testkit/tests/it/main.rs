@@ -1,5 +1,6 @@
 //! Tests of the whole engine, in process.
 
+mod aof_crash;
 mod eviction;
 mod golden;
 mod grammar;

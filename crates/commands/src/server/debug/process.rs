@@ -78,8 +78,22 @@ pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
 }
 
 /// LOADAOF.
-pub(super) fn load_aof(_: &mut Cx<'_>) -> CmdResult {
-    Err(CmdError::text("ERR the data set is not kept in a log, so it cannot be loaded again"))
+pub(super) fn load_aof(cx: &mut Cx<'_>) -> CmdResult {
+    if !cx.engine.aof.settle(cx.engine.journal.tail()) {
+        return Err(CmdError::AOF_OFF);
+    }
+    for index in 0..cx.db.databases() {
+        cx.db.within(index, |db| db.flush(false));
+    }
+    drop(cx.engine.scripts.flush_libraries());
+    match cx.load_log() {
+        Ok(true) => accept(cx),
+        Ok(false) => Err(CmdError::AOF_OFF),
+        Err(why) => {
+            cx.engine.host.log('#', &why);
+            Err(CmdError::text("ERR Error trying to load the AOF files, check server logs."))
+        }
+    }
 }
 
 pub(super) fn config_rewrite_force_all(cx: &mut Cx<'_>) -> CmdResult {
