@@ -84,8 +84,8 @@ fn is_excused(before: &Value, after: &Value) -> bool {
         // Restored, a short string was never modified, and an integer was not made from a float.
         (Some("raw"), Some("embstr" | "int")) | (Some("embstr"), Some("int")) => true,
         // A set in a listpack travels member by member; when it comes so, Redis asks the limit of
-        // intsets first.
-        (Some("listpack"), Some("hashtable")) => true,
+        // intsets first, or finds that only integers are left.
+        (Some("listpack"), Some("hashtable" | "intset")) => true,
         // A large form stays when elements go; what arrives is as small as it can be.
         (Some("hashtable"), Some("listpack" | "intset" | "listpackex")) => true,
         (Some("skiplist" | "quicklist"), Some("listpack")) => true,

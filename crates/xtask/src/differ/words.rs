@@ -160,7 +160,7 @@ impl<'p> Words<'p> {
             && is_usual(target)
             && !is_usual(source)
         {
-            target.splice(..1, *b"e");
+            target.splice(..1, *b"t");
         }
         if self.planned.name() == "lset" && call.len() > 2 {
             let index = base::number::parse_i64(&call[2]);
