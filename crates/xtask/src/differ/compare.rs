@@ -167,6 +167,14 @@ const EXPLAINED: &[Explained] = &[
             info_agrees(&without(ours), &without(theirs))
         },
     },
+    // Of a stream whose last entry was deleted, `+` is nothing for Valkey, the last that is left for Redis.
+    Explained {
+        peer: Some(Family::Valkey),
+        command: "xread",
+        is_it: |call, ours, theirs| {
+            call.iter().any(|word| word == b"+") && !ours.is_error() && !theirs.is_error()
+        },
+    },
     // Valkey's XREAD has no `+`, which the error names.
     Explained {
         peer: Some(Family::Valkey),
