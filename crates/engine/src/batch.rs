@@ -221,7 +221,11 @@ impl Runner {
             let args = batch.args(i, input);
             let ran = self.run_one(engine, inside, client, plans[i], &hashes, args, raw, out);
             if ran != Ran::Done {
-                let stop = if ran == Ran::Parked { Stop::Parked } else { Stop::Held };
+                let stop = match ran {
+                    Ran::Parked => Stop::Parked,
+                    Ran::TooEarly => Stop::Turn,
+                    Ran::Held | Ran::Done => Stop::Held,
+                };
                 early = Some((request.start, stop));
                 break;
             }

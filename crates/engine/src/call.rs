@@ -39,6 +39,8 @@ pub(crate) enum Ran {
     Parked,
     /// A pause holds it. Nothing happened.
     Held,
+    /// It asks about clients that are about to run. Nothing happened; to be tried in the next turn.
+    TooEarly,
 }
 
 impl Runner {
@@ -108,6 +110,9 @@ impl Runner {
         }
         if engine.holds(self.now_ms, client, entry, args) {
             return Ran::Held;
+        }
+        if engine.comes_too_early(entry) {
+            return Ran::TooEarly;
         }
         if multi::queues(client, entry) {
             multi::queue(client, entry, args);

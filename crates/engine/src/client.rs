@@ -161,6 +161,8 @@ pub struct Client {
     pub is_monitor: bool,
     /// A pause holds its next command.
     pub is_held: bool,
+    /// A pause held its next command, which has not been tried again yet.
+    pub(crate) is_resuming: bool,
     /// Its worker has read requests of it that are not in `input`: nobody else may run what comes
     /// after them.
     pub is_under_way: bool,
@@ -214,6 +216,7 @@ impl Client {
             confirms: false,
             is_monitor: false,
             is_held: false,
+            is_resuming: false,
             is_under_way: false,
             tracking: None,
             subscriptions: None,

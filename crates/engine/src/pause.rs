@@ -11,6 +11,10 @@
 //! are gone for whoever asks, but nobody removes them. So the data set stands still, which is what
 //! a pause is for.
 //!
+//! When it is over, each worker lets its own clients go on, so for a moment some that are free to run
+//! have not run yet. CLIENT UNBLOCK, which asks whether they wait for a key, is tried again until
+//! they have: whoever ended the pause must not see it half ended.
+//!
 //! With no pause nothing is looked at: a pause is one of the reasons to look at each command
 //! ([`crate::attention`]).
 
@@ -46,12 +50,18 @@ struct Now {
 pub struct Pause {
     now: Mutex<Option<Now>>,
     clients: AtomicUsize,
+    /// Clients that go on but have not run yet.
+    resuming: AtomicUsize,
 }
 
 impl Pause {
     /// Clients whose next command is held.
     pub fn clients(&self) -> usize {
         self.clients.load(Relaxed)
+    }
+
+    fn is_half_ended(&self) -> bool {
+        self.resuming.load(Relaxed) + self.clients() > 0
     }
 
     /// What is held at this moment, and until when.
@@ -129,11 +139,33 @@ impl Engine {
         }
     }
 
-    /// It is tried again, or the client closes.
+    /// It will be tried again: to be told by [`Engine::end_hold`].
+    pub fn resume(&self, client: &mut Client) {
+        if std::mem::take(&mut client.is_held) {
+            client.is_resuming = true;
+            self.pause.resuming.fetch_add(1, Relaxed);
+            self.pause.clients.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// It was tried again, or the client closes.
+    #[inline]
     pub fn end_hold(&self, client: &mut Client) {
+        if std::mem::take(&mut client.is_resuming) {
+            self.pause.resuming.fetch_sub(1, Relaxed);
+        }
         if std::mem::take(&mut client.is_held) {
             self.pause.clients.fetch_sub(1, Relaxed);
         }
+    }
+
+    /// Whether this command has to wait for clients that a pause does not hold any more, but that
+    /// have not run yet.
+    #[inline]
+    pub(crate) fn comes_too_early(&self, entry: &Entry<Handler>) -> bool {
+        self.pause.is_half_ended()
+            && !self.settings.attention.has(Reason::Pause)
+            && &*entry.full_name == "client|unblock"
     }
 }
 

@@ -13,8 +13,12 @@ use store::Inside;
 use super::Worker;
 
 impl Worker {
-    /// Notes that the client is held, if it is.
+    /// Notes after a turn whether the client is held: again, or at all.
     pub(super) fn begin_hold(&mut self, index: ClientIndex, client: &mut Client, stop: Stop) {
+        if stop != Stop::Parked {
+            // It has run, or waits for something else than the end of a pause.
+            self.engine.end_hold(client);
+        }
         if stop == Stop::Held {
             self.engine.begin_hold(client);
             self.held.push((index, client.id));
@@ -47,7 +51,7 @@ impl Worker {
             if client.id != id {
                 continue;
             }
-            engine.end_hold(client);
+            engine.resume(client);
             self.enqueue(index);
         }
     }

@@ -43,6 +43,27 @@ fn a_held_client_goes_on_when_the_pause_is_over_or_goes_away() {
 }
 
 #[test]
+fn whoever_ends_a_pause_finds_the_held_waiting_for_their_keys() {
+    let server = with_workers("4");
+    let mut waiters: Vec<Session> = (0..8).map(|_| server.connect()).collect();
+    let ids: Vec<String> = waiters.iter_mut().map(|waiter| waiter.ask("CLIENT ID")).collect();
+    let mut ender = server.connect();
+    for _ in 0..25 {
+        assert_eq!(ender.ask("CLIENT PAUSE 100000 WRITE"), "OK");
+        waiters.iter_mut().for_each(|waiter| waiter.send("BLPOP nothing 0"));
+        until("all are held", || server.info("blocked_clients") == 8);
+        let unblock = |id: &String| format!("CLIENT UNBLOCK {id} ERROR");
+        assert!(ids.iter().all(|id| ender.ask(&unblock(id)) == "0"), "a pause is not for this");
+        assert_eq!(ender.ask("CLIENT UNPAUSE"), "OK");
+        assert!(ids.iter().all(|id| ender.ask(&unblock(id)) == "1"), "they had run");
+        for waiter in &mut waiters {
+            let reply = waiter.reply();
+            assert!(reply.contains("UNBLOCKED"), "{reply}");
+        }
+    }
+}
+
+#[test]
 fn an_invalidation_is_there_before_the_next_reply_whichever_worker_serves() {
     let server = with_workers("4");
     for _ in 0..8 {
