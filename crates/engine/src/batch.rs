@@ -15,6 +15,8 @@
 //!     decides what is in the cache.
 //! (2) When a request cannot run now (its shard is busy), nothing of it has happened: it and all
 //!     behind it stay in the input.
+//! (3) Who wants the world is let through between turns only. What was not run by then lies with its
+//!     client, where a script that runs for too long can answer it (`late.rs`).
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -187,9 +189,10 @@ impl Runner {
         let mut early = None;
         let mut i = 0;
         while i < plans.len() {
-            if engine.checkpoint(inside, client) {
-                // What others did with the world is not this command's time.
-                self.last_ticks = store::ticks::now();
+            if inside.is_wanted() {
+                // (3).
+                early = Some((batch.request(i).start, Stop::Turn));
+                break;
             }
             if client.closing != Closing::No {
                 early = Some((batch.request(i).start, Stop::Closing));
@@ -302,24 +305,6 @@ fn plan(
 }
 
 impl Engine {
-    /// Between two requests of a client: lets a worker through that wants the world. Whether one
-    /// did.
-    #[inline]
-    fn checkpoint(&self, inside: &mut Inside<'_>, client: &mut Client) -> bool {
-        let is_wanted = inside.is_wanted();
-        if is_wanted {
-            self.stand_aside(inside, client);
-        }
-        is_wanted
-    }
-
-    #[cold]
-    fn stand_aside(&self, inside: &mut Inside<'_>, client: &mut Client) {
-        self.clients.mine(inside).lend(client);
-        inside.checkpoint();
-        self.clients.mine(inside).take_back(client);
-    }
-
     /// Closes the gate for a command of this client. Others may own the world before, see the
     /// client and tell it to close.
     pub(crate) fn close_gate<'i>(
