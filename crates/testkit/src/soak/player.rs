@@ -325,8 +325,8 @@ impl Player {
     }
 
     fn expire(&mut self) {
-        let mut inside = self.engine.gate.enter(&mut self.seat);
-        self.expiry.run(&self.engine, &mut inside, &mut self.runner, EXPIRY_US);
+        let inside = self.engine.gate.enter(&mut self.seat);
+        self.expiry.run(&self.engine, &inside, &mut self.runner, EXPIRY_US);
         drop(inside);
         self.engine.journal.wake_readers();
     }
