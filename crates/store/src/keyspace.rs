@@ -34,7 +34,6 @@ pub trait Wake: Send + Sync {
 
 struct Shard {
     lock: ShardLock,
-    peeks: Box<[Arc<Peek>]>,
     data: UnsafeCell<ShardData>,
 }
 
@@ -44,8 +43,18 @@ unsafe impl Sync for Shard {}
 // SAFETY: as above; nothing in it is tied to a thread.
 unsafe impl Send for Shard {}
 
+impl Shard {
+    /// Asks for its line, to be written.
+    #[inline(always)]
+    fn prefetch(&self) {
+        structures::prefetch_for_write(std::ptr::from_ref(&self.lock).cast());
+    }
+}
+
 pub struct Keyspace {
     shards: Box<[CachePadded<Shard>]>,
+    /// By database, then by shard. Away from the shards: their lines are written by each command.
+    peeks: Box<[Arc<Peek>]>,
     /// Top bits of a hash that choose the shard.
     bits: u32,
     hash_key: HashKey,
@@ -60,20 +69,21 @@ impl Keyspace {
         let count = if workers == 1 { 1 } else { (16 * workers).next_power_of_two() };
         let bits = count.trailing_zeros();
         let hash_key = HashKey::from_seed(seed);
-        let shard = || {
-            let peeks: Box<[Arc<Peek>]> = (0..databases).map(|_| Arc::new(Peek::new())).collect();
-            let dbs = peeks
+        let peeks: Box<[Arc<Peek>]> =
+            (0..databases * count).map(|_| Arc::new(Peek::new())).collect();
+        let shard = |index: usize| {
+            let dbs = peeks[index..]
                 .iter()
+                .step_by(count)
                 .map(|peek| DbShard::new(hash_key.clone(), bits, peek.clone()))
                 .collect();
             CachePadded::new(Shard {
                 lock: ShardLock::new(),
-                peeks,
                 data: UnsafeCell::new(ShardData { dbs, strays: 0, tracked: Tracked::default() }),
             })
         };
-        let shards = (0..count).map(|_| shard()).collect();
-        Keyspace { shards, bits, hash_key, databases, wake }
+        let shards = (0..count).map(shard).collect();
+        Keyspace { shards, peeks, bits, hash_key, databases, wake }
     }
 
     pub fn databases(&self) -> usize {
@@ -107,33 +117,43 @@ impl Keyspace {
 
     /// Brings the buckets and records of a batch's keys to the cache, so that the commands behind
     /// find them there: all buckets are under way before the first record is asked for. Takes no
-    /// lock; what is replaced meanwhile is not freed before we are done.
+    /// lock; what is replaced meanwhile is not freed before we are done. The shards themselves were
+    /// last another worker's as often as not: they are asked for in between.
     #[inline]
     pub fn prefetch(&self, db: usize, hashes: &[u64]) {
         let pinned = crossbeam_epoch::pin();
         if self.is_shared() {
-            let peek = |hash: u64| &*self.shards[self.shard_of(hash)].peeks[db];
+            let peeks = self.peeks_of(db);
+            let peek = |hash: u64| &*peeks[self.shard_of(hash)];
             hashes.iter().for_each(|&h| peek(h).prefetch_bucket(h, self.bits, &pinned));
+            hashes.iter().for_each(|&h| self.shards[self.shard_of(h)].prefetch());
             hashes.iter().for_each(|&h| peek(h).prefetch_entry(h, self.bits, &pinned));
         } else {
-            let peek = &*self.shards[0].peeks[db];
+            let peek = &*self.peeks_of(db)[0];
             hashes.iter().for_each(|&h| peek.prefetch_bucket(h, 0, &pinned));
             hashes.iter().for_each(|&h| peek.prefetch_entry(h, 0, &pinned));
         }
     }
 
+    fn peeks_of(&self, db: usize) -> &[Arc<Peek>] {
+        let count = self.shards.len();
+        &self.peeks[db * count..][..count]
+    }
+
+    fn peek(&self, db: usize, hash: u64) -> &Peek {
+        &self.peeks_of(db)[self.shard_of(hash)]
+    }
+
     /// The first half of [`Keyspace::prefetch`], for one key.
     #[inline]
     pub fn prefetch_bucket(&self, db: usize, hash: u64) {
-        let shard = &self.shards[self.shard_of(hash)];
-        shard.peeks[db].prefetch_bucket(hash, self.bits, &crossbeam_epoch::pin());
+        self.peek(db, hash).prefetch_bucket(hash, self.bits, &crossbeam_epoch::pin());
     }
 
     /// The second half, to be asked for a moment later.
     #[inline]
     pub fn prefetch_record(&self, db: usize, hash: u64) {
-        let shard = &self.shards[self.shard_of(hash)];
-        shard.peeks[db].prefetch_entry(hash, self.bits, &crossbeam_epoch::pin());
+        self.peek(db, hash).prefetch_entry(hash, self.bits, &crossbeam_epoch::pin());
     }
 
     /// Takes the shard if it becomes free within about a microsecond.

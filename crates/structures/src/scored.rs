@@ -24,7 +24,8 @@ use std::cmp::Ordering;
 
 use crate::btree::{self, CountedTree, Item};
 use crate::elements::{Ahead, Element, Elements, Scored, Vacant};
-use crate::table::{Entry, Slot, prefetch};
+use crate::prefetch::prefetch;
+use crate::table::{Entry, Slot};
 
 /// The address of an element of the set whose tree it is in.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -7,7 +7,7 @@
 
 use super::{Element, Elements, Entry, Parts, element};
 use crate::hash::process_key;
-use crate::table::prefetch;
+use crate::prefetch::prefetch;
 use std::marker::PhantomData;
 
 /// Members looked up together: as many lines as a core can have on their way, and some more.

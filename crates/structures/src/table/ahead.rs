@@ -1,8 +1,9 @@
 //! Asking for what a lookup will touch, before it does: in two stages, each a wait for memory.
 
 use super::Table;
-use super::bucket::{Bucket, prefetch};
+use super::bucket::Bucket;
 use super::segment::Segment;
+use crate::prefetch::prefetch;
 
 impl Table {
     /// First stage: asks for the bucket this hash belongs in.

@@ -24,6 +24,7 @@
 //! [`Bucket::lanes_with_tag`] and [`Bucket::empty_lanes`] do.
 
 use super::slot::Word;
+use crate::prefetch::prefetch;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(super) const LANES: usize = 16;
@@ -127,7 +128,10 @@ mod wide {
         pub(crate) fn lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
             let words = self.line(line);
             // SAFETY: eight words of an aligned array; only the lock holder, our caller, writes.
-            unsafe { lanes_with_tag([0, 1, 2, 3].map(|i| _mm_load_si128(words.add(i))), tag) }
+            unsafe {
+                let pair = |i| _mm_load_si128(words.add(i));
+                lanes_with_tag([pair(0), pair(1), pair(2), pair(3)], tag)
+            }
         }
 
         /// The same for those who do not hold the lock: a moment of each word, not of all.
@@ -135,7 +139,10 @@ mod wide {
         pub(crate) fn peek_lanes_with_tag(&self, line: usize, tag: u16) -> u32 {
             let words = self.line(line);
             // SAFETY: eight words of an aligned array, as two relaxed loads of 64 bits each time.
-            unsafe { lanes_with_tag([0, 1, 2, 3].map(|i| load_pair(words.add(i))), tag) }
+            unsafe {
+                let pair = |i| load_pair(words.add(i));
+                lanes_with_tag([pair(0), pair(1), pair(2), pair(3)], tag)
+            }
         }
 
         /// Bit mask of the empty lanes of the whole bucket, header included.
@@ -241,17 +248,4 @@ pub(super) fn lanes(mut mask: u32) -> impl Iterator<Item = usize> {
         mask &= mask.wrapping_sub(1);
         lane
     })
-}
-
-/// Asks for a cache line. Any address will do, also one that was freed.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const u8) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch reads nothing and never faults.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = address;
 }

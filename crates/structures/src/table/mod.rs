@@ -71,8 +71,6 @@ pub use expire::Due;
 pub use peek::Peek;
 pub use slot::{COLOUR_A, Entry, HAS_TTL, Slot};
 
-pub(crate) use bucket::prefetch;
-
 use bucket::lanes;
 use directory::Retired;
 use expire::Walk;

@@ -14,11 +14,11 @@
 //! half its capacity gets more stash instead, and the directory, which skewed hashes would double
 //! without end, stays below a fixed share of the table: beyond, segments just grow.
 
-use super::bucket::prefetch;
 use super::expire;
 use super::segment::{Segment, buckets_max, next_size, shape, size_for};
 use super::slot::Word;
 use super::{Entries, Table};
+use crate::prefetch::prefetch;
 
 /// No table needs a deeper directory; leaves 16 bits of hash for tags.
 const DEPTH_MAX: u32 = 40;
