@@ -8,7 +8,7 @@ use structures::listpack;
 use structures::packed::Invalid;
 
 use super::id::StreamId;
-use super::node::Node;
+use super::open::Open;
 use super::{Group, Stream};
 
 /// What a stream remembers besides its entries. What older formats do not have is none.
@@ -27,7 +27,7 @@ impl Stream {
         if self.log.greatest_id().is_some_and(|last| last >= first) {
             return Err(Invalid("nodes of a stream that do not ascend"));
         }
-        self.log.push_node(Node::load(first, pack)?);
+        self.log.push_node(Open::load(first, pack)?);
         Ok(())
     }
 

@@ -17,10 +17,12 @@
 use structures::btree::{self, CountedTree, Item};
 
 use super::id::{NewId, StreamId};
-use super::node::{Backward, Entry, Forward, Node};
+use super::node::{Entry, Node};
+use super::open::{Open, Sealed};
+use super::range::{Range, RangeRev};
 use crate::value::Limits;
 
-impl Item for Node {
+impl Item for Sealed {
     type Key = StreamId;
     const UNIT: bool = true;
 
@@ -31,8 +33,8 @@ impl Item for Node {
 
 #[derive(Clone, Default)]
 pub struct Log {
-    sealed: CountedTree<Node>,
-    tail: Option<Node>,
+    sealed: CountedTree<Sealed>,
+    tail: Option<Open>,
     len: u64,
     first_id: StreamId,
     pub(super) last_id: StreamId,
@@ -99,8 +101,8 @@ impl Log {
     }
 
     /// All nodes, in order.
-    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.sealed.iter().chain(&self.tail)
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.sealed.iter().map(Sealed::node).chain(self.tail())
     }
 
     /// The ID that a new entry gets; none if there is no such ID greater than the last.
@@ -120,7 +122,7 @@ impl Log {
     /// Whether any stream can hold an entry of these words.
     pub fn can_hold<'w>(words: impl Iterator<Item = &'w [u8]>) -> bool {
         let (count, bytes) = measure(words);
-        Node::can_hold(count, bytes)
+        Open::can_hold(count, bytes)
     }
 
     /// Adds an entry: fields and values by turns. The ID is greater than the last.
@@ -137,12 +139,11 @@ impl Log {
             tail => {
                 // The next node will be about as large as this one.
                 let mut capacity = 0;
-                if let Some(mut full) = tail.take() {
+                if let Some(full) = tail.take() {
                     capacity = full.held_bytes().min(CAPACITY_MAX);
-                    full.shrink();
-                    self.sealed.push_back(full);
+                    self.sealed.push_back(full.seal());
                 }
-                *tail = Some(Node::begin(id, words, capacity));
+                *tail = Some(Open::begin(id, words, capacity));
             }
         }
         self.last_id = id;
@@ -156,11 +157,11 @@ impl Log {
     /// Sets the last ID, which is not smaller than that of any entry. Deleted entries behind it,
     /// of which only bytes are left, go for good: what comes next must be greater (2).
     pub fn set_last_id(&mut self, id: StreamId) {
-        while let Some(tail) = self.tail.as_mut().filter(|tail| tail.last_id() > id) {
+        while let Some(tail) = self.tail.as_mut().filter(|tail| tail.node().last_id() > id) {
             if tail.forget_behind(id) {
                 break;
             }
-            self.tail = self.sealed.pop_last();
+            self.tail = self.sealed.pop_last().map(Sealed::open);
         }
         self.last_id = id;
     }
@@ -174,8 +175,8 @@ impl Log {
     /// The entry with an ID.
     pub fn entry(&self, id: StreamId) -> Option<Entry<'_>> {
         match self.place_of(id)? {
-            Place::Tail => self.tail.as_ref()?.find(id),
-            Place::Sealed(position) => self.sealed.at(position)?.find(id),
+            Place::Tail => self.tail()?.find(id),
+            Place::Sealed(position) => self.sealed.at(position)?.node().find(id),
         }
     }
 
@@ -198,29 +199,23 @@ impl Log {
             Some(Place::Sealed(position)) => position,
             None => self.sealed.start(),
         };
-        Range {
-            from,
-            to,
-            nodes: self.sealed.iter_from(start),
-            tail: self.tail.as_ref(),
-            walk: None,
-        }
+        Range::new(from, to, self.sealed.iter_from(start), self.tail())
     }
 
     /// The entries between two IDs, both included, the last one first.
     pub fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
         let (tail, end) = match self.place_of(to) {
-            Some(Place::Tail) => (self.tail.as_ref(), self.sealed.end()),
+            Some(Place::Tail) => (self.tail(), self.sealed.end()),
             Some(Place::Sealed(position)) => (None, self.sealed.next(position).unwrap_or(position)),
             None => (None, self.sealed.start()),
         };
-        RangeRev { from, to, tail, nodes: self.sealed.iter_until(end), walk: None }
+        RangeRev::new(from, to, tail, self.sealed.iter_until(end))
     }
 
     /// Deletes an entry; false if there is none.
     pub fn delete(&mut self, id: StreamId) -> bool {
         let Some(place) = self.place_of(id) else { return false };
-        let deleted = |node: &mut Node| node.delete(id).then(|| node.live());
+        let deleted = |open: &mut Open| open.delete(id).then(|| open.node().live());
         let Some(live) = self.change(&place, deleted) else { return false };
         if live == 0 {
             self.remove_node(place);
@@ -319,17 +314,23 @@ impl Log {
         (index < self.node_count()).then_some(Place::Tail)
     }
 
-    fn node(&self, place: &Place) -> &Node {
+    fn tail(&self) -> Option<Node<'_>> {
+        self.tail.as_ref().map(Open::node)
+    }
+
+    fn node(&self, place: &Place) -> Node<'_> {
         let node = match place {
-            Place::Sealed(position) => self.sealed.at(*position),
-            Place::Tail => self.tail.as_ref(),
+            Place::Sealed(position) => self.sealed.at(*position).map(Sealed::node),
+            Place::Tail => self.tail(),
         };
         node.expect("a place is one of a node")
     }
 
-    fn change<R>(&mut self, place: &Place, change: impl FnOnce(&mut Node) -> R) -> R {
+    fn change<R>(&mut self, place: &Place, change: impl FnOnce(&mut Open) -> R) -> R {
         match place {
-            Place::Sealed(position) => self.sealed.update(*position, change),
+            Place::Sealed(position) => {
+                self.sealed.update(*position, |sealed| sealed.change(change))
+            }
             Place::Tail => change(self.tail.as_mut().expect("a place is one of a node")),
         }
     }
@@ -337,15 +338,15 @@ impl Log {
     fn remove_node(&mut self, place: Place) {
         match place {
             Place::Sealed(position) => drop(self.sealed.remove(position)),
-            Place::Tail => self.tail = self.sealed.pop_last(),
+            Place::Tail => self.tail = self.sealed.pop_last().map(Sealed::open),
         }
     }
 
     /// Adds a node from outside behind all others; its IDs are greater than theirs.
-    pub(super) fn push_node(&mut self, node: Node) {
-        self.len += node.live();
+    pub(super) fn push_node(&mut self, node: Open) {
+        self.len += node.node().live();
         if let Some(full) = self.tail.replace(node) {
-            self.sealed.push_back(full);
+            self.sealed.push_back(full.seal());
         }
         if self.first_id.is_zero() {
             self.find_first();
@@ -354,19 +355,20 @@ impl Log {
 
     /// The ID of the last entry, deleted or not.
     pub(super) fn greatest_id(&self) -> Option<StreamId> {
-        self.tail.as_ref().map(Node::last_id)
+        self.tail().map(Node::last_id)
     }
 
     /// Bytes allocated, guessed from the first `samples` nodes (0: all).
     pub(super) fn bytes(&self, samples: usize) -> usize {
-        let sizes = self.nodes().map(Node::allocated_bytes);
+        let sealed = self.sealed.iter().map(Sealed::allocated_bytes);
+        let sizes = sealed.chain(self.tail.iter().map(Open::allocated_bytes));
         self.sealed.bytes() + crate::value::extrapolate(sizes, self.node_count(), samples)
     }
 
     /// Panics if an invariant is broken.
     pub fn check(&self) {
         assert!(self.tail.is_some() || self.sealed.is_empty(), "(1)");
-        self.sealed.check(|a, b| a.last_id() < b.first());
+        self.sealed.check(|a, b| a.node().last_id() < b.first());
         let mut previous = None;
         for node in self.nodes() {
             node.check();
@@ -388,62 +390,4 @@ const CAPACITY_MAX: usize = 4096;
 #[inline]
 fn measure<'w>(words: impl Iterator<Item = &'w [u8]>) -> (usize, usize) {
     words.fold((0, 0), |(count, bytes), word| (count + 1, bytes + word.len()))
-}
-
-/// See [`Log::range`].
-#[derive(Clone)]
-pub struct Range<'a> {
-    from: StreamId,
-    to: StreamId,
-    nodes: btree::Iter<'a, Node>,
-    tail: Option<&'a Node>,
-    walk: Option<Forward<'a>>,
-}
-
-impl<'a> Iterator for Range<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        loop {
-            for entry in self.walk.iter_mut().flatten() {
-                if entry.id > self.to {
-                    return None;
-                }
-                if entry.id >= self.from && !entry.is_deleted() {
-                    return Some(entry);
-                }
-            }
-            let node = self.nodes.next().or_else(|| self.tail.take())?;
-            self.walk = Some(node.forward());
-        }
-    }
-}
-
-/// See [`Log::range_rev`].
-#[derive(Clone)]
-pub struct RangeRev<'a> {
-    from: StreamId,
-    to: StreamId,
-    tail: Option<&'a Node>,
-    nodes: btree::Iter<'a, Node>,
-    walk: Option<Backward<'a>>,
-}
-
-impl<'a> Iterator for RangeRev<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        loop {
-            for entry in self.walk.iter_mut().flatten() {
-                if entry.id < self.from {
-                    return None;
-                }
-                if entry.id <= self.to && !entry.is_deleted() {
-                    return Some(entry);
-                }
-            }
-            let node = self.tail.take().or_else(|| self.nodes.next_back())?;
-            self.walk = Some(node.backward());
-        }
-    }
 }

@@ -16,7 +16,9 @@ mod id;
 mod load;
 mod log;
 mod node;
+mod open;
 mod producers;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +26,10 @@ pub use consumers::{Consumer, ConsumerNumber, Consumers};
 pub use group::{DELIVERIES_MAX, Deliveries, Group, PendingRef};
 pub use id::{NewId, StreamId};
 pub use load::{History, fuzz_stream_node};
-pub use log::{Bound, Log, Range, RangeRev, Trimmed};
+pub use log::{Bound, Log, Trimmed};
 pub use node::{Entry, Node, Pairs};
 pub use producers::{Memory, Producers};
+pub use range::{Range, RangeRev};
 
 use super::{Collection, CollectionType, Form, Limits, View};
 use crate::record::Type;

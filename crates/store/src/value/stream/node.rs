@@ -17,39 +17,34 @@
 //!
 //! # Invariants
 //!
-//! [`Node::load`] verifies them for nodes from outside.
+//! [`Open::load`] verifies them for nodes from outside.
 //!
 //! (1) The listpack is valid and holds a master entry and whole entries, nothing else.
 //! (2) IDs ascend strictly; none is smaller than the node's.
 //! (3) `live` and `deleted` count the entries without and with flag 1.
 
-use structures::listpack::{self, HEADER_LEN, Listpack, Value};
-use structures::packed::{self, Invalid};
+use structures::listpack::{self, Listpack, Value};
+use structures::packed::Invalid;
 
 use super::id::StreamId;
-use crate::value::Limits;
 
-const DELETED: i64 = 1;
-const SAME_FIELDS: i64 = 2;
+pub(super) const DELETED: i64 = 1;
+pub(super) const SAME_FIELDS: i64 = 2;
 
-/// Bytes of overhead that an element of a listpack has at most.
-const ELEMENT_OVERHEAD_MAX: usize = 10;
-/// Bytes of a master's and an entry's own numbers, at most.
-const NUMBERS_BYTES_MAX: usize = 128;
-
-#[derive(Clone, Debug)]
-pub struct Node {
+/// A node to be read, whoever holds it: see `Open` and `Sealed`.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
     first: StreamId,
-    pack: Vec<u8>,
+    pub(super) pack: Listpack<'a>,
 }
 
 /// What the master entry says.
-struct Master {
-    live: u64,
-    deleted: u64,
-    fields: usize,
+pub(super) struct Master {
+    pub(super) live: u64,
+    pub(super) deleted: u64,
+    pub(super) fields: usize,
     /// Position of the first field name.
-    names_at: usize,
+    pub(super) names_at: usize,
 }
 
 /// An entry of a stream: its ID and its fields, each with a value, in the order of XADD.
@@ -57,9 +52,9 @@ struct Master {
 pub struct Entry<'a> {
     pub id: StreamId,
     pack: Listpack<'a>,
-    flags: i64,
+    pub(super) flags: i64,
     /// Position of the flags.
-    at: usize,
+    pub(super) at: usize,
     /// Position of the names of the master, if they are the entry's, and of the first value.
     names_at: Option<usize>,
     values_at: usize,
@@ -87,7 +82,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The position behind it.
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         let elements = if self.names_at.is_some() { self.fields } else { 2 * self.fields };
         skip(self.pack, self.values_at, elements + 1)
     }
@@ -113,121 +108,29 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-impl Node {
-    /// A node with its first entry. `words` are fields and values by turns.
-    pub(super) fn begin<'w>(
-        id: StreamId,
-        words: impl Iterator<Item = &'w [u8]> + Clone,
-        capacity: usize,
-    ) -> Node {
-        let mut pack = Vec::with_capacity(capacity);
-        pack.extend_from_slice(Listpack::EMPTY.as_bytes());
-        let fields = words.clone().count() / 2;
-        listpack::append(&mut pack, 1);
-        listpack::append(&mut pack, 0);
-        listpack::append(&mut pack, fields as i64);
-        words.clone().step_by(2).for_each(|name| listpack::append(&mut pack, name));
-        listpack::append(&mut pack, 0);
-        let mut node = Node { first: id, pack };
-        node.write_entry(id, words, fields, true);
-        node
-    }
-
-    /// Adds an entry behind all others.
-    pub(super) fn append<'w>(
-        &mut self,
-        id: StreamId,
-        words: impl Iterator<Item = &'w [u8]> + Clone,
-    ) {
-        let master = self.master();
-        let fields = words.clone().count() / 2;
-        let names = self.view().iter_span(master.names_at..self.view().end());
-        let same_fields = fields == master.fields
-            && names.zip(words.clone().step_by(2)).all(|(name, word)| name.is(word));
-        listpack::replace(&mut self.pack, HEADER_LEN, master.live as i64 + 1);
-        self.write_entry(id, words, fields, same_fields);
-    }
-
-    fn write_entry<'w>(
-        &mut self,
-        id: StreamId,
-        words: impl Iterator<Item = &'w [u8]>,
-        fields: usize,
-        same_fields: bool,
-    ) {
-        let pack = &mut self.pack;
-        let distance = |to: u64, from: u64| to.wrapping_sub(from) as i64;
-        listpack::append(pack, if same_fields { SAME_FIELDS } else { 0 });
-        listpack::append(pack, distance(id.ms, self.first.ms));
-        listpack::append(pack, distance(id.seq, self.first.seq));
-        if same_fields {
-            words.skip(1).step_by(2).for_each(|value| listpack::append(pack, value));
-            listpack::append(pack, 3 + fields as i64);
-        } else {
-            listpack::append(pack, fields as i64);
-            words.for_each(|word| listpack::append(pack, word));
-            listpack::append(pack, 4 + 2 * fields as i64);
-        }
-    }
-
-    /// Whether an entry of so many words with so many bytes shall go into a new node.
-    pub(super) fn is_full_for(&self, words: usize, bytes: usize, limits: &Limits) -> bool {
-        let after = self.view().byte_len() + bytes;
-        let bytes_max = match limits.stream_node_bytes_max {
-            0 => listpack::BYTES_MAX,
-            max => max,
-        };
-        let entries_max = limits.stream_node_entries_max as u64;
-        let master = self.master();
-        after >= bytes_max
-            || after + overhead_max(words) > listpack::BYTES_MAX
-            || entries_max != 0 && master.live + master.deleted >= entries_max
-    }
-
-    /// Whether any node can hold an entry of so many words with so many bytes.
-    pub(super) fn can_hold(words: usize, bytes: usize) -> bool {
-        bytes + overhead_max(words) <= listpack::BYTES_MAX
-    }
-
-    /// Gives back what growing has left unused.
-    pub(super) fn shrink(&mut self) {
-        let class = packed::size_class(self.pack.len());
-        if class < self.pack.capacity() {
-            self.pack.shrink_to(class);
-        }
+impl<'a> Node<'a> {
+    /// The node of a valid listpack (1) with entries from an ID on (2).
+    pub(super) fn new(first: StreamId, pack: &'a [u8]) -> Node<'a> {
+        Node { first, pack: Listpack::new(pack) }
     }
 
     /// The ID by which it is known: that of its first entry, deleted or not.
-    pub fn first(&self) -> StreamId {
+    pub fn first(self) -> StreamId {
         self.first
     }
 
     /// Entries that are not deleted.
-    pub fn live(&self) -> u64 {
+    pub fn live(self) -> u64 {
         self.master().live
     }
 
     /// Its listpack, as DUMP and RDB files contain it.
-    pub fn to_redis(&self) -> Vec<u8> {
-        self.view().to_redis()
+    pub fn to_redis(self) -> Vec<u8> {
+        self.pack.to_redis()
     }
 
-    /// Bytes of its listpack, as it is held.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.pack.len()
-    }
-
-    /// Bytes allocated for it.
-    pub(super) fn allocated_bytes(&self) -> usize {
-        self.pack.capacity()
-    }
-
-    fn view(&self) -> Listpack<'_> {
-        Listpack::new(&self.pack)
-    }
-
-    fn master(&self) -> Master {
-        let mut numbers = self.view().iter();
+    pub(super) fn master(self) -> Master {
+        let mut numbers = self.pack.iter();
         let mut number = || numbers.next().and_then(Value::as_i64).expect("(1): a master entry");
         let (live, deleted, fields) = (number(), number(), number());
         Master {
@@ -240,8 +143,8 @@ impl Node {
 
     /// The entry whose flags are at a position.
     #[inline]
-    fn entry_at(&self, at: usize, names_at: usize, master_fields: usize) -> Entry<'_> {
-        let pack = self.view();
+    pub(super) fn entry_at(self, at: usize, names_at: usize, master_fields: usize) -> Entry<'a> {
+        let pack = self.pack;
         let mut numbers = pack.iter_span(at..pack.end());
         let mut number = || numbers.next().and_then(Value::as_i64).expect("(1): whole entries");
         let (flags, ms, seq) = (number(), number(), number());
@@ -262,104 +165,34 @@ impl Node {
     }
 
     /// All entries, deleted ones included, from the first on.
-    pub(super) fn forward(&self) -> Forward<'_> {
+    pub(super) fn forward(self) -> Forward<'a> {
         let master = self.master();
-        let at = skip(self.view(), master.names_at, master.fields + 1);
+        let at = skip(self.pack, master.names_at, master.fields + 1);
         Forward { node: self, names_at: master.names_at, fields: master.fields, at }
     }
 
     /// All entries, deleted ones included, from the last on.
-    pub(super) fn backward(&self) -> Backward<'_> {
+    pub(super) fn backward(self) -> Backward<'a> {
         let master = self.master();
         let (names_at, fields) = (master.names_at, master.fields);
-        Backward { node: self, names_at, fields, end: self.view().end() }
+        Backward { node: self, names_at, fields, end: self.pack.end() }
     }
 
     /// The ID of its last entry, deleted or not.
-    pub(super) fn last_id(&self) -> StreamId {
+    pub(super) fn last_id(self) -> StreamId {
         self.backward().next().map_or(self.first, |entry| entry.id)
     }
 
     /// The entry with an ID, unless it is deleted.
-    pub(super) fn find(&self, id: StreamId) -> Option<Entry<'_>> {
+    pub(super) fn find(self, id: StreamId) -> Option<Entry<'a>> {
         let entry = self.forward().find(|entry| entry.id >= id)?;
         (entry.id == id && !entry.is_deleted()).then_some(entry)
     }
 
-    /// Marks the entry with an ID as deleted; false if there is none or it is deleted.
-    pub(super) fn delete(&mut self, id: StreamId) -> bool {
-        let Some(entry) = self.find(id) else { return false };
-        let (at, flags) = (entry.at, entry.flags);
-        self.mark(at, flags);
-        self.count_deleted(1);
-        true
-    }
-
-    /// Marks entries from the first on as deleted, as long as `goes_on` says so, leaving out those
-    /// that `may_go` keeps; gives how many.
-    pub(super) fn delete_first(
-        &mut self,
-        mut goes_on: impl FnMut(StreamId, u64) -> bool,
-        mut may_go: impl FnMut(StreamId) -> bool,
-    ) -> u64 {
-        let Forward { names_at, fields, mut at, .. } = self.forward();
-        let mut deleted = 0;
-        while at < self.view().end() {
-            let entry = self.entry_at(at, names_at, fields);
-            if !goes_on(entry.id, deleted) {
-                break;
-            }
-            let (id, flags, is_deleted, end) =
-                (entry.id, entry.flags, entry.is_deleted(), entry.end());
-            let length = self.pack.len();
-            if !is_deleted && may_go(id) {
-                self.mark(at, flags);
-                deleted += 1;
-            }
-            // Flags from outside may lie in more bytes than they need.
-            at = end - (length - self.pack.len());
-        }
-        self.count_deleted(deleted);
-        deleted
-    }
-
-    /// Removes the bytes of deleted entries behind an ID; false if no entry is left.
-    pub(super) fn forget_behind(&mut self, id: StreamId) -> bool {
-        let behind = self.backward().take_while(|entry| entry.id > id);
-        let (count, from) = behind.fold((0, None), |(n, _), entry| (n + 1, Some(entry.at)));
-        if let Some(from) = from {
-            let end = self.view().end();
-            listpack::delete_span(&mut self.pack, from, end);
-            let Master { deleted, .. } = self.master();
-            let at = self.view().next(HEADER_LEN).expect("(1): a master entry");
-            listpack::replace(&mut self.pack, at, deleted as i64 - count);
-        }
-        self.backward().next().is_some()
-    }
-
-    fn mark(&mut self, at: usize, flags: i64) {
-        listpack::replace(&mut self.pack, at, flags | DELETED);
-    }
-
-    fn count_deleted(&mut self, more: u64) {
-        let master = self.master();
-        listpack::replace(&mut self.pack, HEADER_LEN, (master.live - more) as i64);
-        let at = self.view().next(HEADER_LEN).expect("(1): a master entry");
-        listpack::replace(&mut self.pack, at, (master.deleted + more) as i64);
-    }
-
-    /// A node from outside, verified in full.
-    pub(super) fn load(first: StreamId, pack: Vec<u8>) -> Result<Node, Invalid> {
-        let (mut pack, elements) = listpack::from_redis(pack)?;
-        verify(first, Listpack::new(&pack), elements)?;
-        pack.shrink_to(packed::size_class(pack.len()));
-        Ok(Node { first, pack })
-    }
-
     /// Panics if an invariant is broken.
-    pub fn check(&self) {
-        let elements = listpack::validate(&self.pack).expect("(1): a listpack");
-        verify(self.first, self.view(), elements).expect("a node of a stream");
+    pub fn check(self) {
+        let elements = listpack::validate(self.pack.as_bytes()).expect("(1): a listpack");
+        verify(self.first, self.pack, elements).expect("a node of a stream");
     }
 }
 
@@ -372,11 +205,58 @@ fn skip(pack: Listpack<'_>, mut at: usize, elements: usize) -> usize {
     at
 }
 
-fn overhead_max(words: usize) -> usize {
-    words * ELEMENT_OVERHEAD_MAX + NUMBERS_BYTES_MAX
+/// See [`Node::forward`].
+#[derive(Clone)]
+pub(super) struct Forward<'a> {
+    node: Node<'a>,
+    pub(super) names_at: usize,
+    pub(super) fields: usize,
+    pub(super) at: usize,
 }
 
-fn verify(first: StreamId, pack: Listpack<'_>, elements: usize) -> Result<(), Invalid> {
+impl<'a> Iterator for Forward<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        if self.at >= self.node.pack.end() {
+            return None;
+        }
+        let entry = self.node.entry_at(self.at, self.names_at, self.fields);
+        self.at = entry.end();
+        Some(entry)
+    }
+}
+
+/// See [`Node::backward`].
+#[derive(Clone)]
+pub(super) struct Backward<'a> {
+    node: Node<'a>,
+    names_at: usize,
+    fields: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Backward<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let pack = self.node.pack;
+        let mut at = pack.previous(self.end)?;
+        let elements = pack.get(at).as_i64().expect("(1): entries end in a number");
+        if elements == 0 {
+            return None;
+        }
+        for _ in 0..elements {
+            at = pack.previous(at).expect("(1): the number leads to the flags");
+        }
+        self.end = at;
+        Some(self.node.entry_at(at, self.names_at, self.fields))
+    }
+}
+
+/// Whether a valid listpack of so many elements is a node.
+pub(super) fn verify(first: StreamId, pack: Listpack<'_>, elements: usize) -> Result<(), Invalid> {
     let mut rest = pack.iter();
     let mut number = |what| rest.next().and_then(Value::as_i64).ok_or(Invalid(what));
     // A count from outside never exceeds the elements that are really there.
@@ -429,54 +309,4 @@ fn verify(first: StreamId, pack: Listpack<'_>, elements: usize) -> Result<(), In
         return Err(Invalid("a node with wrong counts"));
     }
     Ok(())
-}
-
-/// See [`Node::forward`].
-#[derive(Clone)]
-pub(super) struct Forward<'a> {
-    node: &'a Node,
-    names_at: usize,
-    fields: usize,
-    at: usize,
-}
-
-impl<'a> Iterator for Forward<'a> {
-    type Item = Entry<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
-        if self.at >= self.node.view().end() {
-            return None;
-        }
-        let entry = self.node.entry_at(self.at, self.names_at, self.fields);
-        self.at = entry.end();
-        Some(entry)
-    }
-}
-
-/// See [`Node::backward`].
-#[derive(Clone)]
-pub(super) struct Backward<'a> {
-    node: &'a Node,
-    names_at: usize,
-    fields: usize,
-    end: usize,
-}
-
-impl<'a> Iterator for Backward<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let pack = self.node.view();
-        let mut at = pack.previous(self.end)?;
-        let elements = pack.get(at).as_i64().expect("(1): entries end in a number");
-        if elements == 0 {
-            return None;
-        }
-        for _ in 0..elements {
-            at = pack.previous(at).expect("(1): the number leads to the flags");
-        }
-        self.end = at;
-        Some(self.node.entry_at(at, self.names_at, self.fields))
-    }
 }
