@@ -3,6 +3,7 @@
 
 pub mod disk;
 pub mod golden;
+pub mod history;
 pub mod server;
 pub mod soak;
 pub mod transcript;

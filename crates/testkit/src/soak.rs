@@ -25,9 +25,9 @@
 //! Threads are not replayed: a seed gives each player the same commands, not the same
 //! interleaving. A failure prints the last commands of the journal about the keys that differ.
 
-mod contents;
+pub(crate) mod contents;
 mod player;
-mod replica;
+pub(crate) mod replica;
 
 use std::time::{Duration, Instant};
 

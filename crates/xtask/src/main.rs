@@ -11,6 +11,7 @@
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
 //! | `crash`   | is what was acknowledged there after a kill -9? |
 //! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
+//! | `history` | is what many workers do what one could have done, in the journal's order? |
 //! | `loom`    | do lock, gate and journal hold in every interleaving? |
 //! | `docs`    | are the generated pages fresh? |
 //!
@@ -27,6 +28,7 @@ mod differ;
 mod docs;
 mod fuzz;
 mod golden;
+mod history;
 mod loom;
 mod soak;
 mod tidy;
@@ -65,6 +67,8 @@ enum Chore {
     Crash(crash::Args),
     /// Run random commands on many workers and compare with a replica.
     Soak(soak::Args),
+    /// Judge what many workers did at once by what one worker says.
+    History(history::Args),
     /// Try every interleaving of lock, gate and journal.
     Loom,
     /// Check the rules of the tree: arrows between crates, essays, unsafe, file lengths.
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Soak(args) => soak::run(&args),
+        Chore::History(args) => history::run(&args),
         Chore::Loom => loom::run(),
         Chore::Tidy => tidy::run(),
     };

@@ -8,11 +8,11 @@ use store::value::stream::StreamId;
 use store::{Record, ValueRef};
 
 /// A key with its database.
-pub(super) type Place = (usize, Vec<u8>);
+pub(crate) type Place = (usize, Vec<u8>);
 
 /// What a key holds. Encodings are left out: a replica may have another, as in Redis.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Held {
+pub(crate) struct Held {
     value: Value,
     expire_ms: Option<i64>,
 }
@@ -62,7 +62,7 @@ impl Held {
     }
 
     /// The integer in a string.
-    pub(super) fn integer(&self) -> Option<i64> {
+    pub(crate) fn integer(&self) -> Option<i64> {
         match &self.value {
             Value::String(text) => base::number::parse_i64(text),
             _ => None,
@@ -126,7 +126,7 @@ fn stream_lines(stream: &Stream) -> Vec<String> {
 }
 
 /// Every key of every database, whether its time has come or not. Checks the tables on the way.
-pub(super) fn of(engine: &Engine) -> BTreeMap<Place, Held> {
+pub(crate) fn of(engine: &Engine) -> BTreeMap<Place, Held> {
     let mut all = BTreeMap::new();
     for shard in 0..engine.keyspace.shard_count() {
         let shard = engine.keyspace.lock(shard);

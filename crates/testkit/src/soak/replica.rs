@@ -9,7 +9,7 @@ use resp::Value;
 use super::contents::{self, Place};
 use crate::server::{Session, TestServer};
 
-pub(super) struct Replica {
+pub(crate) struct Replica {
     server: TestServer,
     session: Session,
     reader: Reader,
@@ -23,7 +23,7 @@ const SHOWN: usize = 40;
 
 impl Replica {
     /// Follows `primary` from here on.
-    pub(super) fn of(primary: &Engine, seed: u64) -> Replica {
+    pub(crate) fn of(primary: &Engine, seed: u64) -> Replica {
         let reader = primary.journal.reader(None).expect("the end of a journal can be read");
         reader.allow_lag(u64::MAX);
         let mut server = TestServer::new(1).replays();
@@ -32,7 +32,7 @@ impl Replica {
     }
 
     /// Runs what the journal has. Returns its bytes.
-    pub(super) fn catch_up(&mut self) -> u64 {
+    pub(crate) fn catch_up(&mut self) -> u64 {
         let mut stream = Vec::new();
         let mut take = |bytes: &[u8]| stream.extend_from_slice(bytes);
         while self.reader.read(&mut take).expect("the lag is allowed") > 0 {}
@@ -55,8 +55,13 @@ impl Replica {
         stream.len() as u64
     }
 
+    /// The commands that the last [`Replica::catch_up`] ran, each as its database and its words.
+    pub(crate) fn round(&self) -> &[String] {
+        &self.round
+    }
+
     /// Compares everything. Returns the keys there are.
-    pub(super) fn compare(&self, primary: &Engine) -> usize {
+    pub(crate) fn compare(&self, primary: &Engine) -> usize {
         let (theirs, ours) = (contents::of(primary), contents::of(&self.server.engine));
         let places: BTreeSet<&Place> = theirs.keys().chain(ours.keys()).collect();
         let differing: Vec<&Place> =

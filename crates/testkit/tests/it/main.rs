@@ -4,4 +4,5 @@ mod aof_crash;
 mod eviction;
 mod golden;
 mod grammar;
+mod history;
 mod soak;
