@@ -113,6 +113,23 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target {
+        // Its first four bytes are overwritten.
+        name: "stream_node",
+        attack: store::value::stream::fuzz_stream_node,
+        seeds: &[
+            b"\0\0\0\0\x11\0\x02\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\
+              \0\x01\x01\x01\0\x01\x01\x01\x81g\x02\x81w\x02\x06\x01\xff",
+        ],
+    },
+    Target {
+        name: "aof",
+        attack: journal::aof::check::fuzz_scan,
+        seeds: &[
+            b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n",
+            b"#TS:1700000000\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n*1\r\n$4\r\nEXEC\r\n",
+        ],
+    },
+    Target {
         name: "intset",
         attack: structures::intset::fuzz_intset,
         seeds: &[

@@ -258,7 +258,9 @@ pub(super) fn decode_backlen(bytes: &[u8], at: usize) -> (usize, usize) {
     }
     let (mut body, mut len) = (usize::from(last & 0x7f), 1);
     loop {
-        let byte = bytes[at - 1 - len];
+        // Only in bytes from outside there is none: then it is of a length that no entry has.
+        let Some(before) = (at - 1).checked_sub(len) else { return (body, len) };
+        let byte = bytes[before];
         body |= usize::from(byte & 0x7f) << (7 * len);
         len += 1;
         // More than five are never written; `validate` calls with any bytes.

@@ -217,6 +217,17 @@ fn spoilt_bytes_are_refused() {
     }
 }
 
+/// A backlen that goes on in what stands before it, up to the first byte of all.
+#[test]
+fn a_backlen_longer_than_all_before_it_is_refused() {
+    for entry in [&b"\x80\xe0"[..], b"\x80\x80", b"\x81\xff\xff"] {
+        let held = [b"\xff\xff", entry, b"\xff"].concat();
+        let length = (LENGTH_LEN + held.len()) as u32;
+        let bytes = [&length.to_le_bytes()[..], &held].concat();
+        assert!(Listpack::of_redis(&bytes).is_err(), "{entry:?}");
+    }
+}
+
 fn set(bytes: &mut [u8], at: usize, new: &[u8]) {
     bytes[at..at + new.len()].copy_from_slice(new);
 }
