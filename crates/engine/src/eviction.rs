@@ -15,8 +15,9 @@
 //! itself, with a pool of its own, from all shards; it holds one shard at a time, and none when it
 //! comes here.
 //!
-//! What counts as used is all memory but for what holds changes on their way to replicas, which
-//! grows with each eviction, and what was evicted, keys and clients, but not freed yet.
+//! What counts as used is all memory but for what holds changes on their way to replicas and, up to
+//! a bound, news of keys on their way to clients (`in_transit.rs`), which grow with each eviction,
+//! and what was evicted, keys and clients, but not freed yet.
 //!
 //! A cycle aims at the excess there was when it began: it ends when evictions have given back so
 //! much, even if the limit is exceeded still. Telling clients of an evicted key takes memory too, and
@@ -48,6 +49,9 @@ const ESTIMATE_SAMPLES: usize = 8;
 /// and values must not outrun it.
 const FAR_ABOVE_DIVISOR: usize = 100;
 const FAR_ABOVE_TIME_US: u64 = 10_000;
+
+/// News in transit do not count up to a hundredth of the limit, or so many bytes if that is more.
+const IN_TRANSIT_BYTES: usize = 256 * 1024;
 
 /// What came of making room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +131,10 @@ impl Engine {
     /// What `maxmemory` is about: see above.
     pub fn counted_memory(&self) -> usize {
         let on_its_way = self.lazyfree.pending_bytes() + self.client_memory.leaving();
-        let not_counted = self.replica_bytes.load(Relaxed) + on_its_way;
+        let uncounted_max =
+            (self.settings.memory.max_bytes() / FAR_ABOVE_DIVISOR).max(IN_TRANSIT_BYTES);
+        let news = self.tracking.in_transit.bytes().min(uncounted_max);
+        let not_counted = self.replica_bytes.load(Relaxed) + on_its_way + news;
         self.host.used_memory().saturating_sub(not_counted)
     }
 

@@ -40,7 +40,7 @@ pub struct Addressee {
 }
 
 /// What is told.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum News {
     /// A published message, for who has subscribed to something.
     Message(Arc<[u8]>),

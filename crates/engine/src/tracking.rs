@@ -39,7 +39,8 @@ use store::tracked::Tracked;
 use crate::client::Client;
 use crate::engine::Engine;
 use crate::error::CmdError;
-use crate::mail::{Addressee, News};
+use crate::in_transit::{InTransit, Weight};
+use crate::mail::{Addressee, Mail, News};
 
 /// Where redirected news are published, to who speaks RESP2.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -90,13 +91,25 @@ impl ClientTracking {
 }
 
 /// What a member shall forget, and who it is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Invalidation {
     tracker: Addressee,
     is_redirected: bool,
-    /// An encoded array; none: everything.
-    keys: Option<Arc<[u8]>>,
+    /// None: everything.
+    keys: Option<Arc<Keys>>,
+    _weight: Weight,
 }
+
+/// Keys that were invalidated, the same for all who are told.
+#[derive(Debug)]
+struct Keys {
+    /// An array.
+    encoded: Vec<u8>,
+    _weight: Weight,
+}
+
+/// What an invalidation takes in a mailbox, whose list grows by doubling, beside its keys.
+const MAIL_BYTES: usize = 2 * size_of::<Mail>() + 32;
 
 struct Member {
     whom: Addressee,
@@ -118,6 +131,8 @@ pub struct Tracking {
     prefixes: AtomicUsize,
     keys: AtomicUsize,
     registry: Mutex<Registry>,
+    /// Invalidations that nobody has handed out yet.
+    pub(crate) in_transit: InTransit,
 }
 
 /// A changed key that broadcasts tell of, and the client that changed it; 0: nobody did.
@@ -172,16 +187,18 @@ impl Registry {
     }
 }
 
-fn encode_keys<'k>(keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Arc<[u8]> {
-    let mut out = Vec::new();
-    // An array is the same in both protocols.
-    let mut reply = Reply::new(&mut out, Protocol::Resp2);
-    reply.array(keys.len());
-    keys.for_each(|key| reply.bulk(key));
-    out.into()
-}
-
 impl Engine {
+    fn encode_keys<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]>) -> Arc<Keys> {
+        let mut encoded = Vec::new();
+        // An array is the same in both protocols.
+        let mut reply = Reply::new(&mut encoded, Protocol::Resp2);
+        reply.array(keys.len());
+        keys.for_each(|key| reply.bulk(key));
+        encoded.shrink_to_fit();
+        let weight = self.tracking.in_transit.carry(size_of::<Keys>() + encoded.len());
+        Arc::new(Keys { encoded, _weight: weight })
+    }
+
     /// The handler of CLIENT TRACKING ON, when its words are found to make sense together. What
     /// the client had said before is replaced, but prefixes are added to those it has.
     pub fn track(
@@ -226,9 +243,13 @@ impl Engine {
         self.tracking.prefixes.store(registry.prefixes.len(), Relaxed);
     }
 
-    fn post_invalidation(&self, member: &Member, keys: Option<Arc<[u8]>>) {
-        let news =
-            Invalidation { tracker: member.whom, is_redirected: member.redirect.is_some(), keys };
+    fn post_invalidation(&self, member: &Member, keys: Option<Arc<Keys>>) {
+        let news = Invalidation {
+            tracker: member.whom,
+            is_redirected: member.redirect.is_some(),
+            keys,
+            _weight: self.tracking.in_transit.carry(MAIL_BYTES),
+        };
         self.mail.post_to(member.redirect.unwrap_or(member.whom), News::Invalidated(news));
     }
 
@@ -244,7 +265,7 @@ impl Engine {
         };
         let mut keys = None;
         for member in readers.iter().filter_map(|id| registry.members.get(id)).filter(wants) {
-            let keys = keys.get_or_insert_with(|| encode_keys([key].into_iter()));
+            let keys = keys.get_or_insert_with(|| self.encode_keys([key].into_iter()));
             self.post_invalidation(member, Some(keys.clone()));
         }
     }
@@ -307,7 +328,7 @@ impl Engine {
             if told.is_empty() {
                 continue;
             }
-            let all = encode_keys(told.iter().map(|(key, _)| *key));
+            let all = self.encode_keys(told.iter().map(|(key, _)| *key));
             for member in ids.iter().filter_map(|id| registry.members.get(id)) {
                 let is_own = |by: u64| member.no_loop && by == member.whom.id;
                 if !told.iter().any(|(_, by)| is_own(*by)) {
@@ -317,7 +338,7 @@ impl Engine {
                 let others: Vec<&[u8]> =
                     told.iter().filter(|(_, by)| !is_own(*by)).map(|(key, _)| *key).collect();
                 if !others.is_empty() {
-                    self.post_invalidation(member, Some(encode_keys(others.into_iter())));
+                    self.post_invalidation(member, Some(self.encode_keys(others.into_iter())));
                 }
             }
         }
@@ -348,7 +369,7 @@ impl Engine {
             Protocol::Resp2 => return,
         }
         match &news.keys {
-            Some(keys) => reply.raw(keys),
+            Some(keys) => reply.raw(&keys.encoded),
             None => reply.null(),
         }
         client.output.push(&mut out, 0);

@@ -154,7 +154,7 @@ pub struct TestServer {
     /// Replies of commands that waited and that nobody has asked for.
     served: Vec<Served>,
     /// News that nobody has asked for, with the ids of their clients.
-    news: Vec<(u64, News)>,
+    news: Vec<(u64, Arc<News>)>,
 }
 
 /// A client of a [`TestServer`], on one of its workers.
@@ -244,9 +244,10 @@ impl TestServer {
     /// What the client was told beside its replies since it was last asked: the raw bytes.
     pub fn news(&mut self, session: &mut Session) -> Vec<u8> {
         let mails = self.engine.mail.take(session.worker);
-        let each = mails
-            .into_iter()
-            .flat_map(|mail| mail.to.into_iter().map(move |(_, id)| (id, mail.news.clone())));
+        let each = mails.into_iter().flat_map(|mail| {
+            let news = Arc::new(mail.news);
+            mail.to.into_iter().map(move |(_, id)| (id, news.clone()))
+        });
         self.news.extend(each);
         let id = session.client.id;
         let (mine, others) = self.news.drain(..).partition(|(to, _)| *to == id);
