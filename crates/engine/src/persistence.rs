@@ -58,6 +58,7 @@ pub struct Persistence {
     load: Mutex<Option<AtStart>>,
     loaded_keys: AtomicU64,
     expired_keys: AtomicU64,
+    empty_keys: AtomicU64,
     pub load_started_s: AtomicI64,
     pub load_total_bytes: AtomicU64,
     pub load_bytes: AtomicU64,

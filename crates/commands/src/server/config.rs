@@ -97,7 +97,8 @@ fn set(cx: &mut Cx<'_>) -> CmdResult {
     if !cx.argc().is_multiple_of(2) {
         return Err(CmdError::SYNTAX);
     }
-    let by = SetBy { is_local: cx.client.is_local(), is_loading: false };
+    let is_loading = cx.engine.persistence.is_loading();
+    let by = SetBy { is_local: cx.client.is_local(), is_loading };
     let mut config = cx.engine.config();
     let plan = config.plan_set(&pairs, by).map_err(refused)?;
     let changed = config.commit(plan);

@@ -111,9 +111,12 @@ impl Engine {
     ) -> Result<Loading, LoadFailure> {
         let persistence = &self.persistence;
         let loader = Loader::new(input, self.load_terms()).map_err(LoadFailure::Unreadable)?;
-        for counter in
-            [&persistence.loaded_keys, &persistence.expired_keys, &persistence.load_bytes]
-        {
+        for counter in [
+            &persistence.loaded_keys,
+            &persistence.expired_keys,
+            &persistence.empty_keys,
+            &persistence.load_bytes,
+        ] {
             counter.store(0, Relaxed);
         }
         if merge == Merge::Refuse {
@@ -193,7 +196,8 @@ impl Engine {
             Item::Sizes { .. } => {}
             Item::Library(code) => self.load_library_of_file(&code, loading.merge)?,
             Item::Empty(key) => {
-                let line = format!("Loading skips the empty key: {}", key.escape_ascii());
+                self.persistence.empty_keys.fetch_add(1, Relaxed);
+                let line = format!("Loading: skipping empty key: {}", key.escape_ascii());
                 self.host.log('*', &line);
             }
             Item::OfModule { module, key } => {
@@ -332,7 +336,12 @@ impl Engine {
         let persistence = &self.persistence;
         let (keys, expired) =
             (persistence.loaded_keys.load(Relaxed), persistence.expired_keys.load(Relaxed));
-        let line = format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+        let skipped = match persistence.empty_keys.load(Relaxed) {
+            0 => String::new(),
+            empty => format!(", empty keys skipped: {empty}"),
+        };
+        let line =
+            format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.");
         self.host.log('*', &line);
         let seconds = (base::clock::monotonic_us() - began_us) as f64 / 1e6;
         self.host.log('*', &format!("DB loaded from disk: {seconds:.3} seconds"));
