@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use config::Config;
 use store::World;
 
-use crate::client::Client;
+use crate::client::{Client, Closing};
 use crate::cx::Cx;
 use crate::db::Db;
 use crate::engine::Engine;
@@ -196,8 +196,10 @@ fn see_clients(engine: &Engine, world: &mut World<'_>, own: &Client) -> ClientsS
         ..ClientsSeen::default()
     };
     for clients in engine.clients.all(world) {
-        seen.of_worker.push(clients.len());
+        let mut connected = clients.len();
         for (_, client) in clients.iter_mut() {
+            // Killed, though its worker has not closed it yet.
+            connected -= usize::from(client.closing == Closing::Now);
             seen.bytes += client.memory() as u64;
             if client.follows.is_some() {
                 seen.replica_bytes += client.memory() as u64;
@@ -210,6 +212,7 @@ fn see_clients(engine: &Engine, world: &mut World<'_>, own: &Client) -> ClientsS
             let deadline = client.blocked.as_ref().and_then(|blocked| blocked.deadline_ms);
             seen.with_deadline += u64::from(deadline.is_some());
         }
+        seen.of_worker.push(connected);
     }
     seen
 }
