@@ -15,14 +15,18 @@
 //!     far it is before it looks who holds replies. So no ring is missed.
 //! (2) When the disk does not keep up, replies are held until the log's lag is half of what it may
 //!     be, and who waits for one is not read from: so the stream that waits in memory is bounded.
+//! (3) Without `always`, a write that finds the log's writer idle is in the file before its reply
+//!     leaves. Those that follow within a millisecond are written together behind it.
 
 mod base;
 mod load;
 mod rewrite;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ::base::disk::reason;
 use config::{Config, id};
@@ -98,28 +102,36 @@ impl Engine {
         }
     }
 
-    /// Keeps other servers away from the log, as long as this one lives.
+    /// Keeps other servers away from the log, as long as this one lives. One that is about to end has
+    /// so much time for it.
     ///
     /// # Errors
     /// Another has it, or the directory cannot be used.
-    pub fn lock_aof(&self, files: &Files) -> Result<(), String> {
+    pub fn lock_aof(&self, files: &Files, patience: Duration) -> Result<(), String> {
         let mut lock = self.aof_lock.lock().expect("nobody panics with the lock");
         if lock.is_some() {
             return Ok(());
         }
         let path = files.path(&format!("{}.lock", files.name));
-        let locked = files.make_dir().and_then(|()| files.disk.lock(&path));
-        *lock = locked.map_err(|error| {
+        let told = |error: io::Error| {
             format!("Can't use {} for the AOF: {}", files.dir().display(), reason(&error))
-        })?;
-        if lock.is_none() {
-            return Err(format!(
-                "Another server uses the AOF {} in {}: stop it, or set another dir",
-                files.name,
-                files.dir().display()
-            ));
+        };
+        files.make_dir().map_err(told)?;
+        let began = Instant::now();
+        loop {
+            *lock = files.disk.lock(&path).map_err(told)?;
+            if lock.is_some() {
+                return Ok(());
+            }
+            if began.elapsed() >= patience {
+                return Err(format!(
+                    "Another server uses the AOF {} in {}: stop it, or set another dir",
+                    files.name,
+                    files.dir().display()
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 
     fn told(&self) -> Arc<dyn Outside> {
@@ -136,8 +148,13 @@ impl Engine {
         if self.aof.gates() {
             return (self.aof.durable() < tail).then_some(tail);
         }
+        let written = self.aof.written();
+        if self.aof.is_idle() {
+            // (3)
+            return (written < tail).then_some(tail);
+        }
         // (2)
-        (tail.saturating_sub(self.aof.written()) > LAG_BYTES_MAX).then(|| tail - LAG_BYTES_MAX / 2)
+        (tail.saturating_sub(written) > LAG_BYTES_MAX).then(|| tail - LAG_BYTES_MAX / 2)
     }
 
     /// Whether so much waits for the disk that nobody shall bring more.
@@ -162,9 +179,13 @@ impl Engine {
     /// Whether the log has reached `gate`. If not, the worker will be woken when it got
     /// further (1).
     pub fn is_open(&self, gate: u64, worker: usize) -> bool {
-        let is_reached = || match self.aof.gates() {
-            true => self.aof.durable() >= gate,
-            false => self.aof.written() >= gate,
+        let is_reached = || {
+            if self.aof.gates() {
+                return self.aof.durable() >= gate;
+            }
+            let written = self.aof.written();
+            let lag = self.journal.tail().saturating_sub(written);
+            written >= gate || (!self.aof.is_idle() && lag <= LAG_BYTES_MAX / 2)
         };
         if is_reached() {
             return true;

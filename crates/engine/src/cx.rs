@@ -189,7 +189,8 @@ impl<'a> Cx<'a> {
     /// BGREWRITEAOF. The gate is closed.
     pub fn begin_rewrite(&mut self) -> Result<Began, CmdError> {
         let now_ms = self.now_ms();
-        self.engine.begin_rewrite(&mut self.db.access, now_ms)
+        let is_amid = self.db.effects.is_amid();
+        self.engine.begin_rewrite(&mut self.db.access, now_ms, is_amid)
     }
 
     /// Makes `appendonly` true, as CONFIG SET has it. The gate is closed.
@@ -198,7 +199,8 @@ impl<'a> Cx<'a> {
     /// The log cannot be written.
     pub fn follow_appendonly(&mut self) -> CmdResult {
         let now_ms = self.now_ms();
-        self.engine.follow_appendonly(&mut self.db.access, now_ms)
+        let is_amid = self.db.effects.is_amid();
+        self.engine.follow_appendonly(&mut self.db.access, now_ms, is_amid)
     }
 
     /// SAVE. The gate is closed.

@@ -182,6 +182,11 @@ impl Effects {
         }
     }
 
+    /// Whether a transaction has changed something, and is not over: the stream has nothing of it yet.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.dirty > 0 || !self.commands.is_empty()
+    }
+
     /// Whether anything was noted since `begin`.
     #[inline]
     pub(crate) fn is_touched(&self) -> bool {

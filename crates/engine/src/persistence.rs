@@ -109,6 +109,10 @@ impl Persistence {
         self.is_loading.load(Relaxed)
     }
 
+    pub(crate) fn set_is_loading(&self, is_loading: bool) {
+        self.is_loading.store(is_loading, Relaxed);
+    }
+
     /// Keys that the last load put into the data set.
     pub fn loaded_keys(&self) -> u64 {
         self.loaded_keys.load(Relaxed)

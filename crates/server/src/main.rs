@@ -13,6 +13,7 @@ mod alloc;
 mod check_aof;
 mod check_rdb;
 mod conn;
+mod data_lock;
 mod driver;
 mod floor;
 mod host;
@@ -148,6 +149,9 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     process.announce(&engine.config());
     let mut seats = seats.into_iter();
     let mut first_seat = seats.next().expect("there is at least one worker");
+    if engine.has_save_points() {
+        data_lock::take_at_start(&engine.config().text(id::DBFILENAME))?;
+    }
     if engine.config().flag(id::APPENDONLY) {
         load::at_start(engine, &mut first_seat)?;
     } else {

@@ -9,6 +9,7 @@
 //! (1) Whoever opens the file, at whatever moment and after a power cut too, finds the whole old
 //!     snapshot or the whole new one.
 //! (2) A temporary file that is not finished is removed.
+//! (3) Nobody else writes the file: it is locked ([`data_lock`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -21,6 +22,7 @@ use engine::persistence::{Merge, Outcome, SaveJob};
 use rdb::feed::End;
 use rdb::save::{SaveError, Written, save};
 
+use crate::data_lock;
 use crate::process::{crash, reason};
 
 /// So many bytes are forced to the disk together while the file grows.
@@ -46,6 +48,9 @@ pub(crate) fn write(engine: &'static Engine, job: Arc<SaveJob>) {
 }
 
 fn outcome(job: &SaveJob) -> Outcome {
+    if let Err(why) = data_lock::take(&job.file_name) {
+        return Outcome::Failed(why);
+    }
     let aside = PathBuf::from(format!("temp-{}.rdb", std::process::id()));
     let saved = write_aside(job, &aside).and_then(|written| {
         put_in_place(&aside, Path::new(&job.file_name))?;

@@ -65,6 +65,13 @@ const fn sub(
 const ANY: usize = usize::MAX;
 
 const SUBCOMMANDS: &[Sub] = &[
+    sub(
+        "AOF-FLUSH-SLEEP",
+        "<microseconds>",
+        (3, 3),
+        "Has the append only file wait before each write.",
+        process::aof_flush_sleep,
+    ),
     sub("ASSERT", "", (2, ANY), "Ends the server by a broken assertion.", process::crash),
     sub("CHANGE-REPL-ID", "", (2, 2), "Begins a new history of changes.", switches::change_repl_id),
     sub("CLIENT-EVICTION", "", (2, 2), "Shows who would be evicted.", switches::client_eviction),

@@ -47,15 +47,21 @@ impl Engine {
         self.rewrites.is_scheduled.load(Relaxed)
     }
 
-    /// BGREWRITEAOF. The gate is closed.
+    /// BGREWRITEAOF. The gate is closed. Amid a transaction it waits for its end: the base would have
+    /// what is repeated behind it.
     ///
     /// # Errors
     /// One is under way.
-    pub fn begin_rewrite(&self, access: &mut Access<'_>, now_ms: i64) -> Result<Began, CmdError> {
+    pub(crate) fn begin_rewrite(
+        &self,
+        access: &mut Access<'_>,
+        now_ms: i64,
+        is_amid: bool,
+    ) -> Result<Began, CmdError> {
         if self.aof.is_rewriting() {
             return Err(CmdError::REWRITE_RUNS);
         }
-        if self.persistence.is_saving() || self.is_cut() {
+        if is_amid || self.persistence.is_saving() || self.is_cut() {
             self.rewrites.is_scheduled.store(true, Relaxed);
             return Ok(Began::Later);
         }
@@ -120,7 +126,12 @@ impl Engine {
     ///
     /// # Errors
     /// The log cannot be written.
-    pub fn follow_appendonly(&self, access: &mut Access<'_>, now_ms: i64) -> Result<(), CmdError> {
+    pub(crate) fn follow_appendonly(
+        &self,
+        access: &mut Access<'_>,
+        now_ms: i64,
+        is_amid: bool,
+    ) -> Result<(), CmdError> {
         let config = self.config();
         let (wanted, files) = (config.flag(id::APPENDONLY), self.aof_files(&config));
         drop(config);
@@ -137,7 +148,7 @@ impl Engine {
             self.host.log('#', &format!("Unable to turn on AOF: {why}"));
             CmdError::AOF_NOT_ON
         })?;
-        if self.persistence.is_saving() || self.is_cut() || self.aof.is_rewriting() {
+        if is_amid || self.persistence.is_saving() || self.is_cut() || self.aof.is_rewriting() {
             let text = "AOF was enabled but there is already another background operation. An AOF \
                         background was scheduled to start when possible.";
             self.host.log('*', text);
@@ -151,7 +162,7 @@ impl Engine {
 
     /// The log begins here; it waits for its base.
     fn begin_log(&self, files: &Files) -> Result<(), String> {
-        self.lock_aof(files)?;
+        self.lock_aof(files, std::time::Duration::ZERO)?;
         let manifest = files.load().map_err(|error| error.to_string())?.unwrap_or_default();
         let reader = self.journal.reader(None).expect("a journal always has its end");
         self.aof.figures().failures_in_a_row.store(0, Relaxed);
@@ -197,6 +208,15 @@ impl Engine {
         }
         if self.aof.is_waiting_for_base() {
             return self.may_retry_rewrite();
+        }
+        if self.aof.is_suspect() && !self.aof.is_broken() {
+            let is_due = self.may_retry_rewrite();
+            if is_due {
+                let text = "A sync of the AOF had failed, and what of it is on the disk is not known: \
+                            rewriting it";
+                self.host.log('#', text);
+            }
+            return is_due;
         }
         let Some(growth) = self.aof_growth_due() else { return false };
         if !self.may_retry_rewrite() {

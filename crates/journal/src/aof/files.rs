@@ -6,13 +6,17 @@
 //!     and one that it no longer names is removed after.
 //! (2) What is removed is history in the manifest first, so that a crash leaves nothing behind
 //!     that nobody would ever remove.
+//! (3) When a log begins, what follows its base gets its name before the manifest tells of it. The
+//!     manifest to be is on the disk before, so that a start knows what a crash left half-way from
+//!     a manifest that was lost.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::disk::{Disk, Found, reason};
+use base::disk::{Disk, Found, Open, reason};
 
 use super::manifest::{BadManifest, Manifest};
 
@@ -86,6 +90,51 @@ impl Files {
         self.disk.replace(&self.manifest_path(), &temp, &manifest.format())
     }
 
+    fn announced(&self) -> PathBuf {
+        self.path(&format!("temp-{}.announced", self.name))
+    }
+
+    /// Says on the disk what the manifest will be, before files get the names in it (3).
+    pub fn announce(&self, manifest: &Manifest) -> io::Result<()> {
+        let mut file = self.disk.open(&self.announced(), Open::Create)?;
+        file.write_all(&manifest.format())?;
+        file.sync()?;
+        self.disk.sync_dir(&self.dir())
+    }
+
+    /// Removes increments that a log had which never began: nobody was told that they are there
+    /// (3). `manifest`: the one in place.
+    pub fn take_back(&self, manifest: Option<&Manifest>) -> io::Result<()> {
+        let text = match self.disk.read(&self.announced()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // One that is torn was not on the disk, and then nothing has such a name yet.
+        let Ok(announced) = Manifest::parse(&text) else { return Ok(()) };
+        let is_in_use = |name: &str| {
+            manifest.is_some_and(|manifest| {
+                manifest.parts().chain(&manifest.history).any(|part| part.name == name)
+            })
+        };
+        for part in announced.parts().filter(|part| !is_in_use(&part.name)) {
+            let path = self.path(&part.name);
+            if let Found::File(_) = self.disk.find(&path)? {
+                self.disk.remove(&path)?;
+            }
+        }
+        self.disk.sync_dir(&self.dir())?;
+        self.disk.remove(&self.announced())
+    }
+
+    /// Puts an announced manifest in place.
+    pub fn save_announced(&self, manifest: &Manifest) -> io::Result<()> {
+        self.save(manifest)?;
+        // What is left of it says nothing any more, and the next start removes it.
+        let _ = self.disk.remove(&self.announced());
+        Ok(())
+    }
+
     pub fn make_dir(&self) -> io::Result<()> {
         let dir = self.dir();
         if self.disk.find(&dir)? != Found::Dir {
@@ -112,9 +161,12 @@ impl Files {
         self.save(manifest)
     }
 
-    /// Where a base is written before it has its name.
+    /// Where a base is written before it has its name: another each time, since one that was
+    /// cancelled may not have ended when the next begins.
     pub fn temp_base(&self) -> PathBuf {
-        self.path(&format!("temp-{}.{}.base", self.name, std::process::id()))
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (process, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        self.path(&format!("temp-{}.{process}.{n}.base", self.name))
     }
 
     /// Where the stream goes while there is no base.
@@ -132,10 +184,11 @@ impl Files {
         let mut manifest = self.load().map_err(io::Error::other)?.unwrap_or_default();
         self.make_dir()?;
         let base = manifest.new_base(&self.name, extension);
+        manifest.retire_all_incrs();
+        self.announce(&manifest)?;
         self.disk.rename(temp, &self.path(&base.name))?;
         self.disk.sync_dir(&self.dir())?;
-        manifest.retire_all_incrs();
-        self.save(&manifest)?;
+        self.save_announced(&manifest)?;
         if keeps_history { Ok(()) } else { self.forget_history(&mut manifest) }
     }
 

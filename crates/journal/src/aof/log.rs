@@ -92,9 +92,15 @@ pub(super) struct Shared {
     pub(super) keeps_history: AtomicBool,
     /// `no-appendfsync-on-rewrite`.
     pub(super) rests: AtomicBool,
+    /// All there was is written: what comes now is written at once.
+    pub(super) is_idle: AtomicBool,
+    /// For tests: so long before each write.
+    pub(super) dawdles_us: AtomicU64,
     pub(super) written: AtomicU64,
     pub(super) durable: AtomicU64,
     pub(super) is_broken: AtomicBool,
+    /// A sync has failed since the base was made: what is in the files is not known.
+    pub(super) is_suspect: AtomicBool,
     error: Mutex<String>,
     pub(super) orders: Mutex<VecDeque<Order>>,
     /// Counts the times the log was switched off: a base of before is of no use after.
@@ -128,9 +134,12 @@ impl Aof {
                 timestamps: AtomicBool::new(false),
                 keeps_history: AtomicBool::new(false),
                 rests: AtomicBool::new(false),
+                is_idle: AtomicBool::new(false),
+                dawdles_us: AtomicU64::new(0),
                 written: AtomicU64::new(0),
                 durable: AtomicU64::new(0),
                 is_broken: AtomicBool::new(false),
+                is_suspect: AtomicBool::new(false),
                 error: Mutex::default(),
                 orders: Mutex::default(),
                 epoch: AtomicU64::new(0),
@@ -150,6 +159,18 @@ impl Aof {
         self.shared.gates.load(Ordering::Relaxed)
     }
 
+    /// Whether the writer rests, so that whatever comes is written at once.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.shared.is_idle.load(Ordering::Relaxed)
+    }
+
+    /// Has the writer wait for so long before each write, for tests.
+    pub fn dawdle(&self, us: u64) {
+        self.shared.dawdles_us.store(us, Ordering::Relaxed);
+        self.wake();
+    }
+
     /// The stream is on the disk up to here.
     #[inline]
     pub fn durable(&self) -> u64 {
@@ -165,6 +186,11 @@ impl Aof {
     #[inline]
     pub fn is_broken(&self) -> bool {
         self.shared.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// Whether a sync has failed since the base was made: only another base makes the log good.
+    pub fn is_suspect(&self) -> bool {
+        self.shared.is_suspect.load(Ordering::Relaxed)
     }
 
     /// The system's words for what broke it.
@@ -247,6 +273,7 @@ impl Aof {
             appender.wakes(std::thread::current());
             while appender.turn() {}
             shared.is_on.store(false, Ordering::Relaxed);
+            shared.is_idle.store(false, Ordering::Relaxed);
             shared.gates.store(false, Ordering::SeqCst);
             // Who waits for the disk shall wait no more.
             appender.outside.advanced();

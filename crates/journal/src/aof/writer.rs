@@ -30,10 +30,12 @@
 //! (2) Nothing of the stream is skipped: what could not be written is kept and tried again. What a
 //!     failed write left behind is cut off first.
 //! (3) Notes and marks stand between commands only.
-//! (4) After a failed sync nobody knows what is on the disk. Under `always` that is the end of the
-//!     process, as in Redis; else writes are refused until a later sync succeeds.
+//! (4) After a failed sync nobody knows what is on the disk, and no later sync tells. Under `always`
+//!     that is the end of the process, as in Redis; else writes are refused until a later sync
+//!     succeeds, and nothing more counts as durable before there is a new base.
 //! (5) A file's first mark is on the disk before anything that is long enough to be torn unseen.
 
+mod put;
 mod rewrite;
 
 use std::collections::VecDeque;
@@ -43,20 +45,19 @@ use std::sync::atomic::Ordering;
 use std::thread::Thread;
 use std::time::Duration;
 
-use base::disk::{File, Open, reason};
+use base::disk::{File, Open};
 
 use super::files::Files;
-use super::log::{Aof, Fsync, Order, Outside};
+use super::log::{Aof, Order, Outside};
 use super::manifest::Manifest;
-use super::marks::{Mark, SECTOR_BYTES, Sum};
+use super::marks::{SECTOR_BYTES, Sum};
 use crate::reader::Reader;
 
 /// Gathered at once at most, and then some.
 const GROUP_BYTES_MAX: usize = 8 << 20;
-const SYNC_EVERY_US: u64 = 1_000_000;
-const RETRY_US: u64 = 1_000_000;
 const IDLE: Duration = Duration::from_millis(100);
-/// While no reply waits for the disk, one write follows another no sooner.
+/// While no reply waits for the disk, one write follows another no sooner. What comes first after
+/// nothing came for so long is written before its reply leaves.
 const PACE_US: u64 = 1000;
 
 /// How the log ends.
@@ -81,6 +82,8 @@ pub struct Appender {
     /// Gathered and not written.
     group: Vec<u8>,
     is_group_whole: bool,
+    /// What the mark behind the group is about, if it has one.
+    mark: Option<Sum>,
     /// The offset behind `group`.
     gathered: u64,
     sum: Sum,
@@ -100,6 +103,8 @@ pub struct Appender {
     /// A failed write left something behind.
     needs_cut: bool,
     sync_failed: bool,
+    /// A sync of this file has failed (4).
+    is_file_suspect: bool,
     is_stopping: bool,
     has_given_up: bool,
 }
@@ -169,6 +174,7 @@ impl Appender {
         shared.written.store(offset, Ordering::SeqCst);
         shared.durable.store(offset, Ordering::SeqCst);
         shared.is_broken.store(false, Ordering::Relaxed);
+        shared.is_suspect.store(false, Ordering::Relaxed);
         shared.is_on.store(true, Ordering::Relaxed);
         shared.waits_for_base.store(waits_for_base, Ordering::Relaxed);
         aof.decide_gates();
@@ -184,6 +190,7 @@ impl Appender {
             synced_bytes: file_bytes,
             group: Vec::new(),
             is_group_whole: true,
+            mark: None,
             sum: Sum::default(),
             has_opened: false,
             must_open: false,
@@ -196,6 +203,7 @@ impl Appender {
             waits_for_base,
             needs_cut: false,
             sync_failed: false,
+            is_file_suspect: false,
             is_stopping: false,
             has_given_up: false,
         }
@@ -213,10 +221,17 @@ impl Appender {
             // Nobody waits for it. Whoever writes need not wake us either.
             std::thread::park_timeout(Duration::from_micros(self.wrote_us + PACE_US - now_us));
         }
+        let dawdles_us = self.aof.shared.dawdles_us.load(Ordering::Relaxed);
+        if dawdles_us > 0 {
+            std::thread::sleep(Duration::from_micros(dawdles_us));
+        }
         match self.step_at(base::clock::monotonic_us(), base::clock::unix_ms() / 1000) {
             Turn::Over => false,
             Turn::Busy => true,
             Turn::Idle => {
+                if self.group.is_empty() {
+                    self.aof.shared.is_idle.store(true, Ordering::SeqCst);
+                }
                 // An order that came meanwhile has left its wake-up.
                 match self.reader.arm() {
                     Ok(false) if self.group.is_empty() => std::thread::yield_now(),
@@ -359,167 +374,7 @@ impl Appender {
         self.sum.add(&self.group);
         self.group.splice(0..0, head);
         if self.is_group_whole && self.has_opened && self.sum.bytes() >= SECTOR_BYTES {
-            let mark = self.sum.mark(self.synced_bytes);
-            self.group.extend(mark.line());
-            self.sum = Sum::default();
+            self.mark = Some(std::mem::take(&mut self.sum));
         }
-    }
-
-    /// Writes the group. False if the disk did not take it (2).
-    fn write(&mut self, now_us: u64) -> bool {
-        let written = self.cut().and_then(|()| self.open_marks());
-        let written = written.and_then(|()| self.file.write_all(&self.group));
-        match written {
-            Ok(()) => {
-                self.file_bytes += self.group.len() as u64;
-                self.aof
-                    .figures()
-                    .current_bytes
-                    .fetch_add(self.group.len() as u64, Ordering::Relaxed);
-                self.group.clear();
-                self.group.shrink_to(GROUP_BYTES_MAX);
-                self.wrote_us = now_us;
-                self.aof.shared.written.store(self.gathered, Ordering::SeqCst);
-                if !self.aof.gates() {
-                    // Replies may wait for this much.
-                    self.outside.advanced();
-                }
-                if !self.sync_failed {
-                    self.mend("AOF write error looks solved. The server can write again.");
-                }
-                true
-            }
-            Err(error) => {
-                self.retry_at_us = now_us + RETRY_US;
-                self.write_failed(&error);
-                false
-            }
-        }
-    }
-
-    /// The file's first mark, if it is due, is on the disk before what it is for (5).
-    fn open_marks(&mut self) -> io::Result<()> {
-        if self.must_open {
-            let opening = Mark { crc: 0, covers: 0, synced: self.synced_bytes };
-            self.append(&opening.line())?;
-            self.must_open = false;
-            // Whether it failed has been told; the group is written all the same.
-            self.sync();
-        }
-        Ok(())
-    }
-
-    /// Writes a note of ours.
-    fn append(&mut self, note: &[u8]) -> io::Result<()> {
-        self.file.write_all(note)?;
-        self.file_bytes += note.len() as u64;
-        self.aof.figures().current_bytes.fetch_add(note.len() as u64, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn write_failed(&mut self, error: &io::Error) {
-        let why = reason(error);
-        self.outside.log('#', &format!("Error writing to the AOF file: {why}"));
-        if self.fsync() == Fsync::Always {
-            return self.give_up(
-                "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...",
-            );
-        }
-        self.break_down(&why);
-        self.needs_cut = true;
-        if let Err(error) = self.cut() {
-            let why = reason(&error);
-            let text = format!(
-                "Could not remove short write from the append-only file. The file may have to be \
-                 repaired by redis-check-aof. ftruncate: {why}"
-            );
-            self.outside.log('#', &text);
-        }
-    }
-
-    /// Removes what a failed write left (2).
-    fn cut(&mut self) -> io::Result<()> {
-        if self.needs_cut {
-            self.file.truncate(self.file_bytes)?;
-            self.file.seek(self.file_bytes)?;
-            self.needs_cut = false;
-        }
-        Ok(())
-    }
-
-    fn fsync(&self) -> Fsync {
-        Fsync::of(self.aof.shared.fsync.load(Ordering::Relaxed))
-    }
-
-    fn sync_as_told(&mut self, now_us: u64) {
-        if self.has_given_up || self.file_bytes == self.synced_bytes {
-            // Nothing is in the file that is not on the disk; but more may have been gathered.
-            return;
-        }
-        let is_due = match self.fsync() {
-            Fsync::Always => true,
-            Fsync::Everysec => {
-                let rests =
-                    self.aof.shared.rests.load(Ordering::Relaxed) && self.aof.is_rewriting();
-                !rests && now_us >= self.last_sync_us + SYNC_EVERY_US
-            }
-            Fsync::No => false,
-        };
-        if is_due {
-            self.last_sync_us = now_us;
-            self.sync();
-        }
-    }
-
-    /// Forces the file to the disk (1).
-    fn sync(&mut self) -> bool {
-        if self.has_given_up {
-            return false;
-        }
-        let synced = self.file.sync();
-        self.aof.figures().fsyncs.fetch_add(1, Ordering::Relaxed);
-        match synced {
-            Ok(()) => {
-                self.synced_bytes = self.file_bytes;
-                self.sync_failed = false;
-                self.mend("AOF fsync error looks solved. The server can write again.");
-                let written = self.aof.written();
-                if !self.waits_for_base {
-                    self.aof.shared.durable.store(written, Ordering::SeqCst);
-                    self.outside.advanced();
-                }
-                true
-            }
-            Err(error) => {
-                let why = reason(&error);
-                if self.fsync() == Fsync::Always {
-                    self.give_up(&format!(
-                        "Can't persist AOF for fsync error when the AOF fsync policy is 'always': \
-                         {why}. Exiting..."
-                    ));
-                } else {
-                    self.sync_failed = true;
-                    self.outside.log('#', &format!("Fail to fsync the AOF file: {why}"));
-                    self.break_down(&why);
-                }
-                false
-            }
-        }
-    }
-
-    fn break_down(&self, why: &str) {
-        *self.aof.error() = why.to_owned();
-        self.aof.shared.is_broken.store(true, Ordering::Relaxed);
-    }
-
-    fn mend(&self, text: &str) {
-        if self.aof.shared.is_broken.swap(false, Ordering::Relaxed) {
-            self.outside.log('#', text);
-        }
-    }
-
-    fn give_up(&mut self, text: &str) {
-        self.has_given_up = true;
-        self.outside.give_up(text);
     }
 }

@@ -7,6 +7,7 @@ mod admin;
 mod busy;
 mod client_limits;
 mod crash;
+mod data;
 mod durable;
 mod follow;
 mod hostile;

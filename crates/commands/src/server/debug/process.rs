@@ -77,6 +77,13 @@ pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
     }
 }
 
+/// AOF-FLUSH-SLEEP.
+pub(super) fn aof_flush_sleep(cx: &mut Cx<'_>) -> CmdResult {
+    let us = cx.int(2).unwrap_or(0);
+    cx.engine.aof.dawdle(u64::try_from(us).unwrap_or(0));
+    accept(cx)
+}
+
 /// LOADAOF.
 pub(super) fn load_aof(cx: &mut Cx<'_>) -> CmdResult {
     if !cx.engine.aof.settle(cx.engine.journal.tail()) {

@@ -47,7 +47,7 @@ impl Appender {
     fn begin_file(&mut self, bytes: u64) {
         (self.file_bytes, self.synced_bytes) = (bytes, bytes);
         (self.sum, self.has_opened, self.noted_s) = (Sum::default(), false, 0);
-        (self.must_open, self.is_group_whole) = (false, true);
+        (self.must_open, self.is_group_whole, self.is_file_suspect) = (false, true, false);
     }
 
     pub(super) fn install(&mut self, base: NewBase) {
@@ -76,26 +76,37 @@ impl Appender {
         if self.kept == usize::MAX {
             return Err(io::Error::other("the increment behind it could not be begun"));
         }
+        if self.waits_for_base && self.is_file_suspect {
+            return Err(io::Error::other(
+                "the increment behind it could not be forced to the disk",
+            ));
+        }
         let mut manifest = self.manifest.clone();
         let disk = self.files.disk.clone();
         let base = manifest.new_base(&self.files.name, extension);
-        disk.rename(temp, &self.files.path(&base.name))?;
         if self.waits_for_base {
             manifest.retire_incrs(0);
             // Numbers go on: what has become history is still there.
             let incr = manifest.new_incr(&self.files.name);
             // What it has must be there when the manifest names it.
             self.file.sync()?;
+            self.files.announce(&manifest)?;
+            disk.rename(temp, &self.files.path(&base.name))?;
             disk.rename(&self.files.temp_incr(), &self.files.path(&incr.name))?;
         } else {
             manifest.retire_incrs(self.kept);
+            disk.rename(temp, &self.files.path(&base.name))?;
         }
         disk.sync_dir(&self.files.dir())?;
         disk.sync_dir(&self.files.above)?;
-        self.files.save(&manifest)?;
+        match self.waits_for_base {
+            true => self.files.save_announced(&manifest)?,
+            false => self.files.save(&manifest)?,
+        }
         self.manifest = manifest;
         self.waits_for_base = false;
         self.aof.shared.waits_for_base.store(false, Ordering::Relaxed);
+        self.aof.shared.is_suspect.store(self.is_file_suspect, Ordering::Relaxed);
         self.tidy_up();
         let bytes = self.files.bytes(&self.manifest).unwrap_or(0);
         self.aof.figures().current_bytes.store(bytes, Ordering::Relaxed);

@@ -1,0 +1,241 @@
+//! A start never has less than is durable on the disk: it has all of it, or it is refused with one
+//! line that says what to do, exit code 1, and nothing overwritten.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::running::{Folder, Server, Session, run, until};
+
+const MANIFEST: &str = "appendonlydir/appendonly.aof.manifest";
+
+fn arguments(data: &Folder, more: &[&str]) -> Vec<String> {
+    let dir = data.path("").display().to_string();
+    let mut args = vec!["--dir".to_owned(), dir];
+    args.extend(more.iter().map(|arg| (*arg).to_owned()));
+    args
+}
+
+fn start(data: &Folder, more: &[&str]) -> (Server, Session) {
+    let args = arguments(data, more);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let server = Server::start(&args);
+    (server, Session::connect(&data.path("s")))
+}
+
+/// The log, without save points.
+const LOG: [&str; 6] = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
+
+fn end(mut server: Server, signal: Signal) {
+    server.signal(signal);
+    server.wait();
+}
+
+/// Every file, with its bytes; locks have none.
+fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("it is a directory").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().expect("it is there") {
+            kind if kind.is_dir() => {
+                let inner = contents(&entry.path());
+                all.extend(
+                    inner.into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)),
+                );
+            }
+            kind if kind.is_file() && !name.ends_with(".lock") => {
+                all.insert(name, std::fs::read(entry.path()).expect("it can be read"));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// A start that must be refused with `text`, and leave everything as it is.
+fn refused(data: &Folder, more: &[&str], text: &str) {
+    let before = contents(&data.path(""));
+    let mut args = arguments(data, more);
+    args.extend(["--port", "0", "--unixsocket", "other"].map(str::to_owned));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (status, log) = run(&Folder::new(), &args);
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains(text), "{text} in {log}");
+    assert_eq!(contents(&data.path("")), before, "nothing is overwritten");
+}
+
+fn rewritten(session: &mut Session) {
+    session.ask("BGREWRITEAOF");
+    until("it is written anew", || {
+        let info = session.ask("INFO persistence");
+        info.contains("aof_rewrites:1") && info.contains("aof_rewrite_in_progress:0")
+    });
+}
+
+#[test]
+fn a_log_switched_on_beside_a_snapshot_begins_with_it() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &[]);
+    ann.ask("SET k v");
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    let (server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("GET k"), "v");
+    ann.ask("SET l w");
+    end(server, Signal::KILL);
+    std::fs::remove_file(data.path("dump.rdb")).expect("it is there");
+    let (_server, mut ann) = start(&data, &LOG);
+    assert_eq!((ann.ask("GET k"), ann.ask("GET l")), ("v".to_owned(), "w".to_owned()));
+}
+
+#[test]
+fn a_manifest_whose_files_are_gone_is_refused() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    ann.ask("SET k v");
+    let old = data.read(MANIFEST);
+    rewritten(&mut ann);
+    ann.ask("SET l w");
+    end(server, Signal::KILL);
+    let new = data.read(MANIFEST);
+    assert_ne!(old, new);
+    data.write(MANIFEST, &old);
+    refused(&data, &LOG, "is older and does not name it");
+    // Without the newer file it is the old ones that are missed.
+    let newer = data.path("appendonlydir/appendonly.aof.2.incr.aof");
+    std::fs::rename(&newer, data.path("kept")).expect("it is there");
+    refused(&data, &LOG, "appendonly.aof.1.base.rdb");
+    std::fs::rename(data.path("kept"), &newer).expect("it was just moved");
+    data.write(MANIFEST, &new);
+    let (_server, mut ann) = start(&data, &LOG);
+    assert_eq!((ann.ask("GET k"), ann.ask("GET l")), ("v".to_owned(), "w".to_owned()));
+}
+
+#[test]
+fn a_manifest_that_is_older_than_its_log_is_refused() {
+    let data = Folder::new();
+    let keeping = [&LOG[..], &["--aof-disable-auto-gc", "yes"]].concat();
+    let (server, mut ann) = start(&data, &keeping);
+    ann.ask("SET k v");
+    let old = data.read(MANIFEST);
+    rewritten(&mut ann);
+    ann.ask("SET l w");
+    end(server, Signal::KILL);
+    data.write(MANIFEST, &old);
+    refused(&data, &LOG, "is older and does not name it");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_refused() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    ann.ask("SET k v");
+    rewritten(&mut ann);
+    ann.ask("SET l w");
+    end(server, Signal::KILL);
+    let base = data.path("appendonlydir/appendonly.aof.2.base.rdb");
+    let good = std::fs::read(&base).expect("it is there");
+    // As another version would write it, with a bit that flipped, and cut off.
+    let mut newer = good.clone();
+    newer[5..9].copy_from_slice(b"0999");
+    let mut flipped = good.clone();
+    let middle = flipped.len() - 12;
+    flipped[middle] ^= 4;
+    for bad in [&newer[..], &flipped, &good[..good.len() - 9]] {
+        std::fs::write(&base, bad).expect("it can be written");
+        refused(&data, &LOG, "appendonly.aof.2.base.rdb");
+    }
+    std::fs::remove_file(&base).expect("it is there");
+    std::fs::create_dir(&base).expect("there is room");
+    refused(&data, &LOG, "appendonly.aof.2.base.rdb");
+    std::fs::remove_dir(&base).expect("it is there");
+    refused(&data, &LOG, "appendonly.aof.2.base.rdb");
+    std::fs::write(&base, good).expect("it can be written");
+    data.write("appendonlydir/appendonly.aof.manifest.kept", &data.read(MANIFEST));
+    data.write(MANIFEST, "file appendonly.aof.2.base.rdb seq 2 ty");
+    refused(&data, &LOG, "Fatal error reading the AOF manifest");
+    data.write(MANIFEST, &data.read("appendonlydir/appendonly.aof.manifest.kept"));
+    let (_server, mut ann) = start(&data, &LOG);
+    assert_eq!((ann.ask("GET k"), ann.ask("GET l")), ("v".to_owned(), "w".to_owned()));
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_is_refused_with_and_without_a_log() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &[]);
+    ann.ask("SET k v");
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    let good = std::fs::read(data.path("dump.rdb")).expect("it is there");
+    let mut bad = good.clone();
+    bad[5..9].copy_from_slice(b"0999");
+    for bad in [&bad[..], &good[..good.len() - 9]] {
+        std::fs::write(data.path("dump.rdb"), bad).expect("it can be written");
+        refused(&data, &[], "dump.rdb");
+        refused(&data, &LOG, "dump.rdb");
+    }
+}
+
+#[test]
+fn a_torn_end_is_dropped_and_counted_and_the_middle_is_not() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    ann.ask("SET k v");
+    ann.ask("SET l w");
+    end(server, Signal::KILL);
+    let incr = data.path("appendonlydir/appendonly.aof.1.incr.aof");
+    let good = std::fs::read(&incr).expect("it is there");
+    let half = &b"*3\r\n$3\r\nSET\r\n$1\r\nm\r\n$1\r\n"[..];
+    for tail in [half, &[0; 700]] {
+        std::fs::write(&incr, [&good, tail].concat()).expect("it can be written");
+        let log = [&LOG[..], &["--aof-load-truncated", "no"]].concat();
+        refused(&data, &log, "redis-check-aof --fix");
+        let (server, mut ann) = start(&data, &LOG);
+        assert_eq!(ann.ask("DBSIZE"), "2");
+        end(server, Signal::KILL);
+        assert_eq!(std::fs::read(&incr).expect("it is there"), good, "it is cut off");
+    }
+    let mut flipped = good.clone();
+    let at = good.windows(3).position(|word| word == b"SET").expect("there is one");
+    flipped[at - 3] = b'x';
+    std::fs::write(&incr, flipped).expect("it can be written");
+    refused(&data, &LOG, "Bad file format reading the append only file");
+}
+
+#[test]
+fn two_servers_do_not_save_into_one_file() {
+    let data = Folder::new();
+    let saves = ["--save", "900 1"];
+    let (server, mut ann) = start(&data, &saves);
+    ann.ask("SET k v");
+    refused(&data, &saves, "Another server saves to");
+    // Who never saves needs no lock, until it does.
+    let other =
+        arguments(&data, &["--save", "", "--unixsocket", "t", "--enable-protected-configs", "yes"]);
+    let other: Vec<&str> = other.iter().map(String::as_str).collect();
+    let _other = Server::start(&other);
+    let mut bob = Session::connect(&data.path("t"));
+    assert!(bob.ask("SAVE").starts_with("ERR"), "it would overwrite another's");
+    assert_eq!(bob.ask("CONFIG SET dbfilename other.rdb"), "OK");
+    assert_eq!(bob.ask("SAVE"), "OK");
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    let (_server, mut ann) = start(&data, &saves);
+    assert_eq!(ann.ask("GET k"), "v", "a killed server leaves no lock");
+}
+
+#[test]
+fn all_is_loaded_although_it_is_more_than_may_be() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    let value = "x".repeat(20_000);
+    for n in 0..300 {
+        ann.ask(&format!("SET k:{n} {value}"));
+    }
+    end(server, Signal::KILL);
+    let small = [&LOG[..], &["--maxmemory", "3mb"]].concat();
+    let (_server, mut ann) = start(&data, &small);
+    assert_eq!(ann.ask("DBSIZE"), "300");
+    assert!(ann.ask("SET m v").starts_with("OOM"));
+}
