@@ -1,6 +1,7 @@
 //! What tests share: a whole server in process, without sockets, threads or a clock to wait for.
 #![forbid(unsafe_code)]
 
+pub mod crash;
 pub mod disk;
 pub mod golden;
 pub mod history;

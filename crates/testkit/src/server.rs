@@ -171,7 +171,12 @@ impl TestServer {
     }
 
     pub fn with_config(workers: usize, config: Config) -> TestServer {
-        let host = Arc::new(TestHost::default());
+        TestServer::on_disk(workers, config, SimDisk::default())
+    }
+
+    /// A server whose append only file lies on this disk.
+    pub fn on_disk(workers: usize, config: Config, disk: SimDisk) -> TestServer {
+        let host = Arc::new(TestHost { disk, ..TestHost::default() });
         let now_ms = base::clock::unix_ms();
         let (engine, seats) = Engine::new(workers, commands::all(), config, host.clone(), now_ms);
         let runners = (0..workers).map(|i| Runner::new(&engine, i)).collect();
@@ -186,6 +191,17 @@ impl TestServer {
             runner.replays = true;
         }
         self
+    }
+
+    /// Loads the append only file, as at a start.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn load_log(&mut self, budget_us: u64) -> Result<(), String> {
+        self.engine.begin_log_load()?;
+        let mut inside = self.engine.gate.enter(&mut self.seats[0]);
+        let loaded = self.engine.go_on_loading(&mut self.runners[0], &mut inside, budget_us);
+        loaded.unwrap_or(Ok(()))
     }
 
     /// A new client on worker 0.

@@ -12,9 +12,13 @@
 //! After a start each number must lie between the two, the list must be 1 … its length, and since
 //! what is found is a first part of what was written, `a ≥ l ≥ z ≥ a - 1`. Meanwhile the log is
 //! rewritten now and then, and some starts are killed while they load.
+//!
+//! With `--simulated` nothing is killed: see [`simulated`].
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+pub(crate) mod session;
+mod simulated;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -25,6 +29,7 @@ use base::random::Random;
 use resp::Value;
 
 use crate::workspace;
+use session::Session;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +45,9 @@ pub(crate) struct Args {
     fsync: String,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// So many crashes of a simulated disk instead.
+    #[arg(long, value_name = "CRASHES")]
+    simulated: Option<u64>,
     /// The server to test; by default ours, built now.
     #[arg(long, value_name = "PATH")]
     server: Option<PathBuf>,
@@ -63,6 +71,9 @@ struct Counter {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(crashes) = args.simulated {
+        return simulated::run(crashes, args.seed);
+    }
     let server = match &args.server {
         Some(path) => path.canonicalize().with_context(|| format!("open {}", path.display()))?,
         None => workspace::build_release()?.join("ochre-server"),
@@ -255,39 +266,5 @@ impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended.
         let _ = self.kill();
-    }
-}
-
-struct Session {
-    stream: UnixStream,
-    input: Vec<u8>,
-}
-
-impl Session {
-    fn connect(socket: &Path) -> Result<Session> {
-        let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(START_LIMIT))?;
-        Ok(Session { stream, input: Vec::new() })
-    }
-
-    fn ask(&mut self, words: &[&str]) -> Result<Value> {
-        let mut request = Vec::new();
-        resp::encode::write_request(&mut request, words.iter());
-        self.stream.write_all(&request)?;
-        self.value()
-    }
-
-    fn value(&mut self) -> Result<Value> {
-        let mut buffer = [0; 4096];
-        loop {
-            if let Some((value, used)) = resp::decode(&self.input).ok().flatten() {
-                self.input.drain(..used);
-                return Ok(value);
-            }
-            match self.stream.read(&mut buffer)? {
-                0 => bail!("the server closed the connection"),
-                n => self.input.extend_from_slice(&buffer[..n]),
-            }
-        }
     }
 }
