@@ -9,6 +9,7 @@
 //! | `differ`  | do random commands get the replies of a real Redis or Valkey? |
 //! | `golden`  | what do real servers write into DUMP? (makes test data) |
 //! | `fuzz`    | can bytes from outside break a parser or a structure? |
+//! | `files`   | do real servers read our files, and we theirs, with equal data sets? |
 //! | `crash`   | is what was acknowledged there after a kill -9? |
 //! | `soak`    | do many workers on few keys lose, mix up or misorder anything? |
 //! | `history` | is what many workers do what one could have done, in the journal's order? |
@@ -26,6 +27,7 @@ mod conform;
 mod crash;
 mod differ;
 mod docs;
+mod files;
 mod fuzz;
 mod golden;
 mod history;
@@ -63,6 +65,8 @@ enum Chore {
     Golden(golden::Args),
     /// Attack a parser or structure with random and mutated bytes.
     Fuzz(fuzz::Args),
+    /// Have real servers read our files, and ours theirs.
+    Files(files::Args),
     /// Kill the server at random moments and look for what it had acknowledged.
     Crash(crash::Args),
     /// Run random commands on many workers and compare with a replica.
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Chore::Differ(args) => differ::run(&args),
         Chore::Golden(args) => golden::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Files(args) => files::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Soak(args) => soak::run(&args),
         Chore::History(args) => history::run(&args),
