@@ -4,9 +4,9 @@
 //! server that was killed leaves no lock, only the file. The append only file has one of its own
 //! ([`Engine::lock_aof`](engine::Engine::lock_aof)).
 //!
-//! A server with save points takes it at its start, and does not start without: it would end in
-//! one of the two losing what it has. Any other takes it when it first saves. Where no file can be
-//! made there is nothing to protect.
+//! A server whose data set is the snapshot takes it at its start if it has save points, and does not
+//! start without: it would end in one of the two losing what it has. Any other, and who has a log,
+//! takes it when it first saves. Where no file can be made there is nothing to protect.
 
 use std::io;
 use std::path::{Path, PathBuf};

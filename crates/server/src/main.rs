@@ -149,7 +149,7 @@ fn run(process: &Process, config: Config) -> Result<Arc<Listeners>, String> {
     process.announce(&engine.config());
     let mut seats = seats.into_iter();
     let mut first_seat = seats.next().expect("there is at least one worker");
-    if engine.has_save_points() {
+    if engine.has_save_points() && !engine.config().flag(id::APPENDONLY) {
         data_lock::take_at_start(&engine.config().text(id::DBFILENAME))?;
     }
     if engine.config().flag(id::APPENDONLY) {
