@@ -141,6 +141,11 @@ impl<'a> Cx<'a> {
         self.args.at(index).eq_ignore_ascii_case(word.as_bytes())
     }
 
+    /// Whether a script runs this.
+    pub fn is_in_script(&self) -> bool {
+        self.db.effects.script_us.is_some()
+    }
+
     /// The time as TIME tells it: within a script it stands still.
     pub fn now_us(&mut self) -> i64 {
         match self.db.effects.script_us {

@@ -146,6 +146,8 @@ impl Host for ServerHost {
 
     fn shut_down(&self, how: Shutdown) {
         *self.shutdown.lock().expect("nobody panics holding the wish") = Some(how);
+        // Before anybody's connection ends: whoever sees that shall not get a new one.
+        self.listeners.refuse();
         self.is_shutting_down.store(true, Relaxed);
         if let Some(engine) = self.engine.get() {
             engine.shutting_down.store(true, Relaxed);

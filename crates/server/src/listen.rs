@@ -13,8 +13,8 @@ use std::sync::{Arc, RwLock};
 use config::{Config, id};
 use engine::client::Address;
 use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
-    getsockname, listen, socket_with, sockopt,
+    AddressFamily, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, accept_with,
+    bind, getsockname, listen, shutdown, socket_with, sockopt,
 };
 
 use crate::process::reason;
@@ -114,6 +114,12 @@ impl Listeners {
         sockets.clear();
         *sockets = open_tcp(config, port, &mut warn)?;
         Ok(())
+    }
+
+    /// From here on nobody is connected any more.
+    pub(crate) fn refuse(&self) {
+        // That it does not listen any more is what is wanted.
+        let _ = self.each(|_, fd| Ok(drop(shutdown(fd, Shutdown::Both))));
     }
 
     fn sockets(&self, port: Port) -> &RwLock<Vec<OwnedFd>> {

@@ -194,8 +194,8 @@ impl<'a> Options<'a> {
 fn sort(cx: &mut Cx<'_>, may_store: bool) -> CmdResult {
     let mut options = Options::parse(cx, may_store)?;
     let (texts, is_set) = load(cx, &options)?;
-    if options.keeps_order() && is_set && options.store.is_some() {
-        // A set has no order of its own that a replica would agree on.
+    if options.keeps_order() && is_set && (options.store.is_some() || cx.is_in_script()) {
+        // A set has no order of its own that a replica, or the next run of a script, would agree on.
         (options.is_alpha, options.by) = (true, None);
     }
     let range = options.range(texts.len());
