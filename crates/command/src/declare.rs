@@ -181,6 +181,8 @@ pub enum Lock {
     EachShard,
     /// What the commands queued since MULTI need together: EXEC.
     Queued,
+    /// The shards of its declared keys if the script is known to keep to them, else everything: EVAL.
+    Script,
     /// Closes the gate and owns everything: FLUSHALL, CONFIG SET, CLIENT KILL.
     World,
 }

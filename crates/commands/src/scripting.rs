@@ -5,6 +5,8 @@ mod eval;
 mod function;
 mod script;
 #[cfg(test)]
+mod test_declared;
+#[cfg(test)]
 mod test_late;
 #[cfg(test)]
 mod tests;

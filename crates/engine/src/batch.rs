@@ -200,7 +200,8 @@ impl Runner {
             }
             let is_close =
                 is_large || engine.settings.attention.is_close() || engine.aof.is_broken();
-            if !is_close && client.is_plain() && !engine.needs_password(client) {
+            let is_straight = plans[i].id.is_some_and(|id| engine.table.get(id).is_straight);
+            if is_straight && !is_close && client.is_plain() && !engine.needs_password(client) {
                 let ran;
                 (i, ran) = self
                     .run_straight(engine, inside, client, batch, input, &plans, &hashes, i, out);
@@ -227,7 +228,7 @@ impl Runner {
                 let stop = match ran {
                     Ran::Parked => Stop::Parked,
                     Ran::TooEarly => Stop::Turn,
-                    Ran::Held | Ran::Done => Stop::Held,
+                    Ran::Held | Ran::WantsWorld | Ran::Done => Stop::Held,
                 };
                 early = Some((request.start, stop));
                 break;

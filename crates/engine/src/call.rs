@@ -12,7 +12,7 @@
 //! (2) A command that answers an error has left the data set as it was; its half-written reply is
 //!     taken back.
 
-use command::declare::{Flag, Lock};
+use command::declare::{Flag, Group, Lock};
 use command::table::Entry;
 use resp::{Args, Protocol, Reply};
 use smallvec::SmallVec;
@@ -31,6 +31,9 @@ use crate::eviction::Room;
 use crate::multi;
 use crate::refuse;
 
+/// After a command that took longer, some tens of microseconds, the time is looked at again.
+const LONG_TICKS: u64 = 1 << 17;
+
 /// Whether a request was dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
@@ -39,6 +42,8 @@ pub(crate) enum Ran {
     Parked,
     /// A pause holds it. Nothing happened.
     Held,
+    /// It needs more than it holds. Nothing happened.
+    WantsWorld,
     /// It asks about clients that are about to run. Nothing happened; to be tried in the next turn.
     TooEarly,
 }
@@ -128,6 +133,11 @@ impl Runner {
             lock = multi::lock_of_queue(engine, client, &mut queued);
             (wanted, writes) = (&queued, true);
         }
+        if lock == Lock::Script {
+            let keeps_to_keys = plain && self.runs_declared(engine, client, args);
+            // Whoever waits for more than these shards hold waits for a script's writes, too.
+            (lock, writes) = (if keeps_to_keys { Lock::Keys } else { Lock::World }, true);
+        }
         let mut keys = Access::Nothing;
         if lock == Lock::Keys {
             match engine.lock_keys(wanted, self.worker) {
@@ -136,7 +146,7 @@ impl Runner {
                 Some(access) => keys = access,
             }
         }
-        let ran = match lock {
+        let mut ran = match lock {
             Lock::Keys => {
                 let access = keys;
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
@@ -148,27 +158,29 @@ impl Runner {
                 let access = Access::each(keyspace);
                 self.call(engine, client, entry, hashes, args, raw, access, None, out)
             }
-            // `of_call` and `lock_of_queue` have decided the others.
-            Lock::World | Lock::KeysUnless(_) | Lock::Queued => {
-                engine.stats[self.worker].world_commands.add(1);
-                let mut world = engine.close_gate(inside, client);
-                if engine.clients_exceed() {
-                    engine.evict_clients(&mut world, Some(client));
-                }
-                // That others had to come to a stop is not this command's time.
-                self.last_ticks = store::ticks::now();
-                if client.closing != Closing::No {
-                    // Killed while another worker owned the world: this command never ran.
-                    return Ran::Done;
-                }
-                let access = Access::world(keyspace);
-                let ran =
-                    self.call(engine, client, entry, hashes, args, raw, access, Some(world), out);
-                // Such a command may have taken long.
-                self.now_ms = base::clock::unix_ms();
-                ran
-            }
+            // `of_call`, `lock_of_queue` and `runs_declared` have decided the others.
+            Lock::World | Lock::KeysUnless(_) | Lock::Queued | Lock::Script => Ran::WantsWorld,
         };
+        if ran == Ran::WantsWorld {
+            engine.stats[self.worker].world_commands.add(1);
+            let mut world = engine.close_gate(inside, client);
+            if engine.clients_exceed() {
+                engine.evict_clients(&mut world, Some(client));
+            }
+            // That others had to come to a stop is not this command's time.
+            let began = store::ticks::now();
+            self.last_ticks = began;
+            if client.closing != Closing::No {
+                // Killed while another worker owned the world: this command never ran.
+                return Ran::Done;
+            }
+            let access = Access::world(keyspace);
+            ran = self.call(engine, client, entry, hashes, args, raw, access, Some(world), out);
+            let spent = store::ticks::now().wrapping_sub(began);
+            if spent > LONG_TICKS {
+                self.now_ms = base::clock::unix_ms();
+            }
+        }
         debug_assert_eq!(ran, Ran::Done);
         if client.reply_mode != ReplyMode::On {
             return self.end_reply(client, reply_at, out);
@@ -244,6 +256,11 @@ impl Runner {
         let reply_at = cx.reply.len();
         run_handler(&mut cx);
         finish_effects(engine, &mut cx, db, raw);
+        if std::mem::take(&mut cx.db.effects.wants_world) {
+            cx.client.commands -= 1;
+            cx.reply.truncate(reply_at);
+            return Ran::WantsWorld;
+        }
         if cx.client.tracking.is_some() {
             remember_keys(&mut cx);
         }
@@ -344,7 +361,9 @@ pub(crate) fn finish_effects(engine: &Engine, cx: &mut Cx<'_>, db: usize, raw: O
 #[cold]
 fn remember_keys(cx: &mut Cx<'_>) {
     let tracking = cx.client.tracking.as_ref();
-    if !cx.entry.has(Flag::ReadOnly) || !tracking.is_some_and(|tracking| tracking.remembers()) {
+    // EVAL_RO reads nothing itself; what it calls is remembered.
+    let reads = cx.entry.has(Flag::ReadOnly) && cx.entry.decl.group != Group::Scripting;
+    if !reads || !tracking.is_some_and(|tracking| tracking.remembers()) {
         return;
     }
     let mut indexes: SmallVec<[usize; 16]> = SmallVec::new();

@@ -40,6 +40,9 @@ pub struct Effects {
     forced: bool,
     /// A large value was freed at once, which may have taken long.
     pub(crate) freed_large: bool,
+    /// A script found that it needs more than the shards of its keys: it is to run again, and has
+    /// changed nothing.
+    pub(crate) wants_world: bool,
     /// While a script runs: what TIME has told it, in microseconds; 0: it has not asked.
     pub(crate) script_us: Option<i64>,
 }
@@ -117,6 +120,22 @@ impl Effects {
     pub(crate) fn take_back(&mut self, (len, dbs): (usize, (usize, usize))) {
         self.commands.truncate(len);
         self.dbs = dbs;
+    }
+
+    /// How many commands there are to repeat.
+    pub(crate) fn count(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Takes back what changed since `begin`, which was undone; `written` are the commands to repeat
+    /// that told of it. What is left tells of keys that had expired.
+    pub(crate) fn undone(&mut self, written: &[std::ops::Range<usize>]) {
+        for range in written.iter().rev() {
+            self.commands.drain(range.clone());
+        }
+        self.ready.clear();
+        self.dirty = 0;
+        self.freed_large = false;
     }
 
     /// Repeats nothing of all that came since `begin`.

@@ -275,7 +275,7 @@ impl Engine {
             pubsub: PubSub::new(mail.clone()),
             mail,
             monitors: Monitors::default(),
-            scripts: Scripts::default(),
+            scripts: Scripts::new(workers),
             late: LateScript::default(),
             tracking: Tracking::default(),
             pause: Pause::default(),
@@ -406,6 +406,7 @@ impl Engine {
             stats.reset();
         }
         self.errors.reset();
+        self.scripts.evicted.store(0, Relaxed);
         self.lazyfree.reset();
         self.exceeded_time.reset();
         self.sampler.lock().expect("nobody panics sampling").reset();

@@ -55,6 +55,7 @@ fixed! {
     BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     SCRIPT_MAY_WRITE = "ERR Can not execute a script with write flag using *_ro command.";
+    SCRIPT_MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
     SCRIPT_OOM = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
     FUNCTION_FLUSH_MODE = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option";
@@ -317,6 +318,15 @@ impl CmdError {
     /// `name` is the full name in small letters, subcommands as `config|get`.
     pub fn wrong_arity(name: &str) -> CmdError {
         CmdError::text(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// Of a script that says what it needs.
+    pub fn script_aof_broken(why: &str) -> CmdError {
+        CmdError::text(format!(
+            "MISCONF Redis is configured to persist data to AOF, but it's currently unable to \
+             persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only \
+             scripts. AOF error: {why}"
+        ))
     }
 
     /// The append only file does not take what was written before.

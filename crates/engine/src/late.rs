@@ -119,7 +119,13 @@ pub(crate) enum ScriptName<'n> {
     Function(&'n str),
 }
 
-impl ScriptName<'_> {
+impl<'n> ScriptName<'n> {
+    pub(crate) fn text(self) -> &'n str {
+        match self {
+            ScriptName::Script(name) | ScriptName::Function(name) => name,
+        }
+    }
+
     pub(crate) fn is_function(self) -> bool {
         matches!(self, ScriptName::Function(_))
     }

@@ -129,7 +129,7 @@ pub(crate) fn lock_of_queue(
                 |i| args.at(i),
                 |index| hashes.push(keyspace.key(args.at(index)).hash),
             ),
-            Lock::KeysUnless(_) | Lock::EachShard | Lock::Queued | Lock::World => {
+            Lock::KeysUnless(_) | Lock::EachShard | Lock::Queued | Lock::Script | Lock::World => {
                 return Lock::World;
             }
         }

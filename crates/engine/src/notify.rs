@@ -43,6 +43,11 @@ impl Wanted {
         self.0.store(if events & (by_key | by_event) == 0 { 0 } else { events }, Relaxed);
     }
 
+    /// Whether any event is published.
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Relaxed) != 0
+    }
+
     #[inline]
     fn has(&self, letter: u8) -> bool {
         self.0.load(Relaxed) & bit(letter) != 0

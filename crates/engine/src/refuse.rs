@@ -115,6 +115,17 @@ fn writes(r: &Request<'_>) -> bool {
     }
 }
 
+impl Engine {
+    /// Why nothing may be changed now, if so: changes that the disk does not take would be lost.
+    pub(crate) fn cannot_keep_changes(&self) -> Option<CmdError> {
+        if self.aof.is_broken() {
+            return Some(CmdError::aof_broken(&self.aof.why_broken()));
+        }
+        let may_refuse = self.settings.attention.has(crate::attention::Reason::Refusing);
+        (may_refuse && self.refuses_writes()).then_some(CmdError::MISCONF)
+    }
+}
+
 fn could_not_save(r: &mut Request<'_>) -> Option<CmdError> {
     (writes(r) && r.engine.refuses_writes()).then_some(CmdError::MISCONF)
 }

@@ -13,6 +13,7 @@ use crate::cx::Cx;
 use crate::error::CmdError;
 use crate::late::{Lateness, ScriptName};
 use crate::permission::{Attempt, describe};
+use crate::scripting::declared::Keeping;
 
 /// What a script may do.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct ScriptCaller<'c, 'a> {
     rights: Rights,
     has_written: bool,
     lateness: Lateness<'c>,
+    keeping: Option<Keeping<'c>>,
     /// `redis.set_repl`; 0: what it does is not repeated.
     targets: u8,
 }
@@ -41,24 +43,29 @@ impl<'c, 'a> ScriptCaller<'c, 'a> {
         cx: &'c mut Cx<'a>,
         name: ScriptName<'c>,
         rights: Rights,
+        keeping: Option<Keeping<'c>>,
     ) -> ScriptCaller<'c, 'a> {
         let lateness = Lateness::begin(name);
         cx.db.effects.script_us = Some(0);
-        ScriptCaller { cx, rights, has_written: false, lateness, targets: ALL_TARGETS }
+        ScriptCaller { cx, rights, has_written: false, lateness, keeping, targets: ALL_TARGETS }
     }
 
-    /// The script has ended.
-    pub(crate) fn end(self) {
+    /// The script has ended. Whether all of it was undone, and it is to run again.
+    pub(crate) fn end(self) -> bool {
         self.cx.db.effects.script_us = None;
         self.lateness.end(self.cx.engine);
         if self.cx.engine.shutting_down.load(Relaxed) && self.lateness.is_late() {
             // SHUTDOWN NOSAVE has ended it halfway: nothing of it shall stay.
             self.cx.db.effects.forget();
         }
+        self.keeping.is_some_and(|keeping| keeping.end(self.cx))
     }
 
     /// Whether it shall end, once others have been served if it is late.
     fn look(&mut self) -> bool {
+        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| keeping.is_declared()) {
+            return keeping.shall_end();
+        }
         self.lateness.look(self.cx, self.has_written)
             || (!self.has_written && self.cx.engine.host.shall_end())
     }
@@ -118,14 +125,29 @@ impl Caller for ScriptCaller<'_, '_> {
             let why = "Write commands are not allowed from read-only scripts.";
             return Err(self.refuse(Some(id), why));
         }
+        if writes
+            && !self.has_written
+            && let Some(why) = engine.cannot_keep_changes()
+        {
+            return Err(self.refuse(Some(id), &format!("-{}", why.0)));
+        }
         if self.rights.refuses_memory && !self.has_written && entry.has(Flag::DenyOom) {
             return Err(self.refuse(Some(id), &format!("-{}", CmdError::OOM.0)));
         }
+        if let Some(keeping) = &mut self.keeping
+            && !keeping.may_call(self.cx, entry, args)
+        {
+            return Err("The script is run again".to_owned());
+        }
         self.has_written |= writes;
+        let before = self.cx.db.effects.count();
         let mark = self.cx.db.effects.mark();
         let ticks = call_within(self.cx, id, args, Some((out, protocol)));
         if self.targets == 0 {
             self.cx.db.effects.take_back(mark);
+        }
+        if writes && let Some(keeping) = &mut self.keeping {
+            keeping.wrote(self.cx, before);
         }
         if ticks > LONG_TICKS {
             // Many of these may come before the script is interrupted.
@@ -144,10 +166,14 @@ impl Caller for ScriptCaller<'_, '_> {
     }
 
     fn set_repl(&mut self, targets: u8) {
+        self.keeping.as_mut().map(Keeping::breaks);
         self.targets = targets;
     }
 
     fn log(&mut self, level: u8, text: &[u8]) {
+        if self.keeping.as_mut().is_some_and(Keeping::breaks) {
+            return;
+        }
         let level = ['.', '-', '*', '#'][usize::from(level.min(3))];
         self.cx.engine.host.log(level, &String::from_utf8_lossy(text));
     }

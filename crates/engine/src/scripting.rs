@@ -7,8 +7,9 @@
 //! ```
 //!
 //! A script owns the world while it runs: its commands are plain nested calls, as in EXEC, with
-//! nobody between them. So there is one state for EVAL and one for functions, whichever worker
-//! runs them. What happens when a script calls a command is in [`crate::script_call`].
+//! nobody between them. One that keeps to its keys may run beside others ([`declared`]), so each
+//! worker has a state for EVAL; there is one for functions. What happens when a script calls a
+//! command is in [`crate::script_call`].
 //!
 //! # Invariants
 //!
@@ -16,20 +17,25 @@
 //!     reach it.
 //! (2) A script that only EVAL has named is forgotten when 500 others ran after it; one that SCRIPT
 //!     LOAD has named is kept until SCRIPT FLUSH: see [`cache`].
+//! (3) Scripts come and go while the gate is closed. What a state has compiled is known to the cache.
 
 mod cache;
+pub(crate) mod declared;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use command::table::CommandId;
 use config::id;
+use crossbeam_utils::CachePadded;
 use script::{Flags, Policy, Registered, Script, State, StateOptions};
 use sha1::{Digest, Sha1};
 
 use self::cache::{Cache, Known};
+use self::declared::{Keeping, Verdict};
 use crate::cx::Cx;
 use crate::engine::{Engine, OCHRE_VERSION, REDIS_VERSION};
 use crate::error::{CmdError, CmdResult};
@@ -40,8 +46,8 @@ use crate::script_call::{Rights, ScriptCaller};
 const STATE_BYTES_MAX: usize = 1 << 30;
 /// A library that takes longer to load is refused.
 const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
-/// Runs between two small steps of the collector.
-const RUNS_PER_STEP: u64 = 50;
+/// A reply larger than this is not kept for the next.
+const KEEP_BYTES: usize = 64 * 1024;
 
 /// The name of a script: its SHA1 in hexadecimal digits.
 pub type Sha = [u8; 40];
@@ -57,22 +63,44 @@ pub fn sha_of(source: &[u8]) -> Sha {
     sha
 }
 
-/// The state of EVAL and what it has compiled.
+/// A worker's state of EVAL and what it has compiled.
 struct EvalState {
-    compiled: HashMap<Sha, Script>,
+    compiled: HashMap<Sha, Compiled>,
     state: State,
-    runs: u64,
+    /// Where replies are written first; kept from run to run.
+    reply: Vec<u8>,
+}
+
+struct Compiled {
+    script: Script,
+    flags: Flags,
+    verdict: Arc<Verdict>,
+    /// In the cache.
+    place: u32,
+    /// It has run where the cache was not told.
+    was_used: AtomicBool,
+}
+
+/// Where a worker's state lies while it runs nothing.
+#[derive(Default)]
+struct Place {
+    state: Mutex<Option<Box<EvalState>>>,
+    bytes: AtomicUsize,
+}
+
+impl Place {
+    fn state(&self) -> MutexGuard<'_, Option<Box<EvalState>>> {
+        self.state.lock().expect("nobody panics holding the state")
+    }
 }
 
 /// All of the server's scripts and libraries.
-#[derive(Default)]
 pub struct Scripts {
     cache: Mutex<Cache>,
-    eval: Mutex<Option<Box<EvalState>>>,
+    eval: Box<[CachePadded<Place>]>,
     libraries: Mutex<Registered>,
     pub evicted: AtomicU64,
-    /// Figures for INFO, as they were when the states were last put back.
-    pub eval_state_bytes: AtomicUsize,
+    /// Figures for INFO, as they were when the state was last put back.
     pub function_state_bytes: AtomicUsize,
     pub library_bytes: AtomicUsize,
     pub library_count: AtomicUsize,
@@ -80,6 +108,44 @@ pub struct Scripts {
 }
 
 impl Scripts {
+    pub(crate) fn new(workers: usize) -> Scripts {
+        Scripts {
+            cache: Mutex::default(),
+            eval: (0..workers).map(|_| CachePadded::default()).collect(),
+            libraries: Mutex::default(),
+            evicted: AtomicU64::new(0),
+            function_state_bytes: AtomicUsize::new(0),
+            library_bytes: AtomicUsize::new(0),
+            library_count: AtomicUsize::new(0),
+            function_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Bytes of all states of EVAL.
+    pub fn eval_states_bytes(&self) -> usize {
+        self.eval.iter().map(|place| place.bytes.load(Relaxed)).sum()
+    }
+
+    /// Whether runs of this script are tried under the locks of their keys.
+    fn is_declared(&self, worker: usize, sha: &Sha) -> bool {
+        if let Some(state) = &*self.eval[worker].state()
+            && let Some(compiled) = state.compiled.get(sha)
+        {
+            return compiled.verdict.is_declared();
+        }
+        self.cache().get(sha).is_some_and(|known| known.verdict.is_declared())
+    }
+
+    /// Whether a script has run where the cache was not told, since this was asked.
+    fn was_used(&self, sha: &Sha) -> bool {
+        let in_state = |place: &CachePadded<Place>| {
+            let state = place.state();
+            let compiled = state.as_ref().and_then(|state| state.compiled.get(sha));
+            compiled.is_some_and(|compiled| compiled.was_used.swap(false, Relaxed))
+        };
+        self.eval.iter().fold(false, |used, place| in_state(place) | used)
+    }
+
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().expect("nobody panics holding the scripts")
     }
@@ -111,10 +177,13 @@ impl Scripts {
 
     /// SCRIPT FLUSH: how many they were, and what may be dropped elsewhere.
     pub fn flush(&self) -> (usize, impl Sized + Send + use<>) {
-        self.eval_state_bytes.store(0, Relaxed);
-        let state = self.eval.lock().expect("nobody panics holding the state").take();
+        let empty = |place: &CachePadded<Place>| {
+            place.bytes.store(0, Relaxed);
+            place.state().take()
+        };
+        let states: Vec<_> = self.eval.iter().map(empty).collect();
         let cache = std::mem::take(&mut *self.cache());
-        (cache.len(), (cache, state))
+        (cache.len(), (cache, states))
     }
 
     /// What a script with this name says of itself.
@@ -177,52 +246,59 @@ impl Engine {
         restored.map_err(|why| CmdError::script(&why))
     }
 
-    /// Compiles a script and remembers it. `by_eval`: it may be forgotten (2).
-    pub fn load_script(&self, source: &[u8], by_eval: bool) -> Result<Sha, CmdError> {
+    /// Compiles a script and remembers it. `by_eval`: it may be forgotten (2). The gate is closed.
+    pub fn load_script(
+        &self,
+        source: &[u8],
+        by_eval: bool,
+        worker: usize,
+    ) -> Result<Sha, CmdError> {
         let sha = sha_of(source);
         if self.scripts.cache().name_again(&sha, by_eval) {
             return Ok(sha);
         }
         let (flags, code_at) =
             script::script_flags(source).map_err(|why| CmdError::script(&why))?;
-        let known = Known { source: source.into(), flags, code_at };
-        self.with_eval_state(|eval| eval.compile(&sha, &known).map(|_| ()))?;
-        let evicted = self.scripts.cache().insert(sha, known, by_eval);
+        let known = Known { source: source.into(), flags, code_at, verdict: Arc::default() };
+        let script = self.with_eval_state(worker, |eval| compile(&eval.state, &known))?;
+        let was_used = |sha: &Sha| self.scripts.was_used(sha);
+        let (verdict, mut cache) = (known.verdict.clone(), self.scripts.cache());
+        let evicted = cache.insert(sha, known, by_eval, was_used);
+        let place = cache.place(&sha).expect("it was just put there");
+        drop(cache);
         if let Some(sha) = evicted {
             self.scripts.evicted.fetch_add(1, Relaxed);
-            self.with_eval_state(|eval| drop(eval.compiled.remove(&sha)));
+            for place in &self.scripts.eval {
+                if let Some(state) = &mut *place.state() {
+                    state.compiled.remove(&sha);
+                }
+            }
         }
+        let was_used = AtomicBool::new(false);
+        let compiled = Compiled { script, flags, verdict, place, was_used };
+        self.with_eval_state(worker, |eval| drop(eval.compiled.insert(sha, compiled)));
         Ok(sha)
     }
 
-    /// Takes the state of EVAL out of its place and puts it back (1).
-    fn with_eval_state<R>(&self, f: impl FnOnce(&mut EvalState) -> R) -> R {
-        let place = || self.scripts.eval.lock().expect("nobody panics holding the state");
-        let taken = place().take();
+    /// Takes a worker's state of EVAL out of its place and puts it back (1).
+    fn with_eval_state<R>(&self, worker: usize, f: impl FnOnce(&mut EvalState) -> R) -> R {
+        let place = &self.scripts.eval[worker];
+        let taken = place.state().take();
         let mut eval = taken.unwrap_or_else(|| {
             let state = self.with_state_options(State::new);
-            Box::new(EvalState { compiled: HashMap::new(), state, runs: 0 })
+            Box::new(EvalState { compiled: HashMap::new(), state, reply: Vec::new() })
         });
         let result = f(&mut eval);
-        self.scripts.eval_state_bytes.store(eval.state.memory(), Relaxed);
-        *place() = Some(eval);
+        place.bytes.store(eval.state.memory(), Relaxed);
+        *place.state() = Some(eval);
         result
     }
 }
 
-impl EvalState {
-    fn compile(&mut self, sha: &Sha, known: &Known) -> Result<&Script, CmdError> {
-        if !self.compiled.contains_key(sha) {
-            let script = self
-                .state
-                .compile(&known.source[known.code_at..], "@user_script")
-                .map_err(|why| {
-                    CmdError::script(&format!("Error compiling script (new function): {why}"))
-                })?;
-            self.compiled.insert(*sha, script);
-        }
-        Ok(&self.compiled[sha])
-    }
+fn compile(state: &State, known: &Known) -> Result<Script, CmdError> {
+    state
+        .compile(&known.source[known.code_at..], "@user_script")
+        .map_err(|why| CmdError::script(&format!("Error compiling script (new function): {why}")))
 }
 
 /// The keys and the other arguments of a call.
@@ -239,6 +315,14 @@ fn rights(cx: &Cx<'_>, flags: Flags, read_only: bool) -> Result<Rights, CmdError
     let max_bytes = cx.engine.settings.memory.max_bytes();
     let out_of_memory = max_bytes != 0 && cx.engine.exceeds(max_bytes);
     let declares = !flags.has(Flags::COMPATIBLE);
+    if declares && !flags.has(Flags::NO_WRITES) {
+        if cx.engine.aof.is_broken() {
+            return Err(CmdError::script_aof_broken(&cx.engine.aof.why_broken()));
+        }
+        if cx.engine.cannot_keep_changes().is_some() {
+            return Err(CmdError::SCRIPT_MISCONF);
+        }
+    }
     if declares && read_only && !flags.has(Flags::NO_WRITES) {
         return Err(CmdError::SCRIPT_MAY_WRITE);
     }
@@ -256,35 +340,55 @@ fn rights(cx: &Cx<'_>, flags: Flags, read_only: bool) -> Result<Rights, CmdError
 pub fn eval(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
     let keys = split_keys(cx, CmdError::NOT_INTEGER)?;
     cx.feed_monitors_early();
-    let sha = cx.engine.load_script(cx.arg(1), true)?;
+    let sha = cx.engine.load_script(cx.arg(1), true, cx.worker)?;
     run_script(cx, &sha, keys, read_only)
 }
 
 /// The handler of EVALSHA and EVALSHA_RO.
 pub fn evalsha(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
     cx.feed_monitors_early();
-    let sha = cx.arg(1).to_ascii_lowercase();
-    let sha = Sha::try_from(sha.as_slice()).map_err(|_| CmdError::NO_SCRIPT)?;
+    let mut sha = Sha::try_from(cx.arg(1)).map_err(|_| CmdError::NO_SCRIPT)?;
+    sha.make_ascii_lowercase();
     let keys = split_keys(cx, CmdError::NOT_INTEGER)?;
     run_script(cx, &sha, keys, read_only)
 }
 
 fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdResult {
     let engine = cx.engine;
-    let known = engine.scripts.cache().use_now(sha).cloned().ok_or(CmdError::NO_SCRIPT)?;
-    let rights = rights(cx, known.flags, read_only)?;
-    let name = std::str::from_utf8(sha).expect("digits are text");
+    let name = std::str::from_utf8(sha).map_err(|_| CmdError::NO_SCRIPT)?;
     let args = cx.args;
-    engine.with_eval_state(|eval| {
-        eval.compile(sha, &known)?;
-        let script = &eval.compiled[sha];
+    engine.with_eval_state(cx.worker, |eval| {
+        let EvalState { compiled, state, reply } = eval;
+        let compiled = match compiled.entry(*sha) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => {
+                let (place, known) = {
+                    let cache = engine.scripts.cache();
+                    let place = cache.place(sha).ok_or(CmdError::NO_SCRIPT)?;
+                    (place, cache.get(sha).cloned().ok_or(CmdError::NO_SCRIPT)?)
+                };
+                let script = compile(state, &known)?;
+                let Known { flags, verdict, .. } = known;
+                let was_used = AtomicBool::new(false);
+                free.insert(Compiled { script, flags, verdict, place, was_used })
+            }
+        };
+        let compiled = &*compiled;
+        if cx.db.access.is_world() {
+            engine.scripts.cache().use_now(compiled.place);
+        } else {
+            compiled.was_used.store(true, Relaxed);
+        }
+        let rights = rights(cx, compiled.flags, read_only)?;
         let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
-        let ran = run_as_caller(cx, ScriptName::Script(name), rights, |caller, protocol, out| {
-            eval.state.run_script(script, name, keys, argv, caller, protocol, out)
+        let keeping = Keeping::begin(cx, &compiled.verdict, keys.clone());
+        reply.clear();
+        let name = ScriptName::Script(name);
+        let ran = run_as_caller(cx, name, rights, keeping, reply, |caller, protocol, out| {
+            state.run_script(&compiled.script, name.text(), keys, argv, caller, protocol, out)
         });
-        eval.runs += 1;
-        if eval.runs.is_multiple_of(RUNS_PER_STEP) {
-            eval.state.step_collector();
+        if reply.capacity() > KEEP_BYTES {
+            *reply = Vec::new();
         }
         ran
     })
@@ -306,7 +410,8 @@ pub fn fcall(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
     let libraries = std::mem::take(&mut *engine.scripts.libraries());
     let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
     let called = ScriptName::Function(&name);
-    let ran = run_as_caller(cx, called, rights, |caller, protocol, out| {
+    let mut reply = Vec::new();
+    let ran = run_as_caller(cx, called, rights, None, &mut reply, |caller, protocol, out| {
         libraries
             .run(name.as_bytes(), keys, argv, caller, protocol, out)
             .expect("the function was just found, and nobody can have deleted it")
@@ -321,6 +426,8 @@ fn run_as_caller(
     cx: &mut Cx<'_>,
     name: ScriptName<'_>,
     rights: Rights,
+    keeping: Option<Keeping<'_>>,
+    out: &mut Vec<u8>,
     run: impl FnOnce(
         &mut ScriptCaller<'_, '_>,
         resp::Protocol,
@@ -329,16 +436,16 @@ fn run_as_caller(
 ) -> CmdResult {
     let protocol = cx.reply.protocol();
     let db = cx.client.db;
-    let mut out = Vec::new();
-    let mut caller = ScriptCaller::new(cx, name, rights);
-    let ran = run(&mut caller, protocol, &mut out);
-    caller.end();
+    let mut caller = ScriptCaller::new(cx, name, rights, keeping);
+    let ran = run(&mut caller, protocol, out);
+    let is_undone = caller.end();
     cx.client.db = db;
     // What its commands leave says what to repeat; the script itself adds nothing.
     cx.db.effects.propagate_nothing();
     match ran {
+        _ if is_undone => Ok(()),
         Ok(()) => {
-            cx.reply.raw(&out);
+            cx.reply.raw(out);
             Ok(())
         }
         Err(failure) if failure.is_new => {

@@ -10,10 +10,7 @@ use crate::library::Function;
 use crate::raise::{Raise, Raised, function, number_of, string_of, type_name};
 use crate::shebang::Flags;
 use crate::state::{Slot, StateOptions, compile, nothing};
-use crate::value::{Bytes, from_reply, write_argument};
-
-/// Arguments larger than this in sum are not kept for the next call.
-const KEEP_BYTES: usize = 64 * 1024;
+use crate::value::write_argument;
 
 pub(crate) fn add(
     lua: &Lua,
@@ -21,8 +18,9 @@ pub(crate) fn add(
     slot: &Rc<Slot>,
     options: &StateOptions<'_>,
 ) -> mlua::Result<()> {
-    let of = slot.clone();
-    raw.raw_set("call", function(lua, move |lua, args| call(lua, &of, &args))?)?;
+    let (call, pcall) = crate::call::functions(lua, slot)?;
+    raw.raw_set("call", call)?;
+    raw.raw_set("pcall", pcall)?;
     let of = slot.clone();
     raw.raw_set("acl_check_cmd", function(lua, move |_, args| may_run(&of, &args))?)?;
     let of = slot.clone();
@@ -134,45 +132,6 @@ fn read_args(args: &MultiValue, to: &mut ArgBuf) -> Raised<()> {
         }
     }
     Ok(())
-}
-
-fn call(lua: &Lua, slot: &Slot, args: &MultiValue) -> Raised<MultiValue> {
-    if args.is_empty() {
-        return Err(Raise::Error(
-            "Please specify at least one argument for this redis.call() call".to_owned(),
-        ));
-    }
-    let mut words = slot.args.take();
-    let mut out = slot.reply.take();
-    out.clear();
-    let protocol = slot.protocol.get();
-    let ran = read_args(args, &mut words).and_then(|()| {
-        let ran = slot.with_caller(|caller| caller.call(&words, protocol, &mut out));
-        // A library that loads has no such function yet.
-        ran.ok_or_else(|| {
-            Raise::text("Script attempted to access nonexistent global variable 'call'")
-        })
-    });
-    let value = match ran {
-        Ok(Ok(())) => from_reply(lua, &mut Bytes(&out)),
-        Ok(Err(why)) => {
-            let table = crate::raise::error_table(lua, why.as_bytes())?;
-            table.raw_set("ignore_error_stats_update", true)?;
-            Err(Raise::Value(Value::Table(table)))
-        }
-        Err(error) => Err(error),
-    };
-    let is_error = out.first() == Some(&b'-');
-    if words.allocated_bytes() <= KEEP_BYTES {
-        slot.args.replace(words);
-    }
-    if out.capacity() <= KEEP_BYTES {
-        slot.reply.replace(out);
-    }
-    match value? {
-        error if is_error => Err(Raise::Value(error)),
-        value => Ok(one(value)),
-    }
 }
 
 fn may_run(slot: &Slot, args: &MultiValue) -> Raised<MultiValue> {

@@ -28,8 +28,10 @@
 
 mod api;
 mod bit;
+mod call;
 mod cjson;
 mod cmsgpack;
+mod enter;
 pub mod fuzz;
 mod interrupt;
 mod library;

@@ -13,7 +13,7 @@ use resp::Protocol;
 
 use crate::Caller;
 use crate::shebang::{Flags, library_metadata};
-use crate::state::{Failure, State, StateOptions};
+use crate::state::{Compiled, Failure, State, StateOptions};
 
 /// What a library says of one of its functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn is_name(name: &str) -> bool {
 pub struct Library {
     pub code: Vec<u8>,
     pub functions: Vec<Function>,
-    callbacks: Vec<LuaFunction>,
+    callbacks: Vec<Compiled>,
 }
 
 /// All libraries.
@@ -169,7 +169,11 @@ impl Registered {
         if registered.functions.is_empty() {
             return Err("No functions registered".to_owned());
         }
-        let (functions, callbacks) = registered.functions.into_iter().unzip();
+        let (mut functions, mut callbacks) = (Vec::new(), Vec::new());
+        for (function, callback) in registered.functions {
+            functions.push(function);
+            callbacks.push(state.keep(callback)?);
+        }
         Ok((metadata.name, Library { code: source.to_vec(), functions, callbacks }))
     }
 

@@ -121,16 +121,7 @@ for _, name in { "acl_check_cmd", "log", "setresp", "set_repl", "sha1hex", "erro
   redis[name] = raising(raw[name])
 end
 
-local call = raw.call
-redis.call = function(...)
-  local ok, value = call(...)
-  if ok then return value end
-  error(value, 2)
-end
-redis.pcall = function(...)
-  local _, value = call(...)
-  return value
-end
+redis.call, redis.pcall = raw.call, raw.pcall
 
 -- Libraries ---------------------------------------------------------------------------------------
 
@@ -256,7 +247,7 @@ local guard = freeze({ __index = missing })
 if not for_libraries then
   for name, value in next, kept do globals[name] = value end
   setmetatable(globals, guard)
-  return run
+  return run, handler
 end
 
 -- The globals of libraries are empty and lead elsewhere: the code of a library finds only what
@@ -274,4 +265,4 @@ end
 freeze(setmetatable(kept, guard))
 local meta = { __index = kept }
 setmetatable(globals, meta)
-return run, meta, kept, loading
+return run, handler, meta, kept, loading

@@ -9,8 +9,6 @@ pub(crate) enum Raise {
     Text(String),
     /// A table `{err = …}`, as the functions of `redis` raise it.
     Error(String),
-    /// Whatever value it is.
-    Value(Value),
     Lua(mlua::Error),
 }
 
@@ -50,7 +48,6 @@ pub(crate) fn function(
         let value = match error {
             Raise::Text(text) => Value::String(lua.create_string(text)?),
             Raise::Error(text) => Value::Table(error_table(lua, text.as_bytes())?),
-            Raise::Value(value) => value,
             Raise::Lua(mlua::Error::RuntimeError(text)) => Value::String(lua.create_string(text)?),
             Raise::Lua(error) => return Err(error),
         };
@@ -58,8 +55,8 @@ pub(crate) fn function(
     })
 }
 
-/// `{err = "CODE text"}`; a text that begins with `-` has a code of its own.
-pub(crate) fn error_table(lua: &Lua, text: &[u8]) -> mlua::Result<mlua::Table> {
+/// `CODE text`; a text that begins with `-` has a code of its own.
+pub(crate) fn error_text(text: &[u8]) -> Vec<u8> {
     let mut full = Vec::with_capacity(text.len() + 4);
     match text.strip_prefix(b"-") {
         Some(coded) if coded.contains(&b' ') => full.extend_from_slice(coded),
@@ -75,8 +72,13 @@ pub(crate) fn error_table(lua: &Lua, text: &[u8]) -> mlua::Result<mlua::Table> {
     while full.last().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
         full.pop();
     }
+    full
+}
+
+/// `{err = "CODE text"}`.
+pub(crate) fn error_table(lua: &Lua, text: &[u8]) -> mlua::Result<mlua::Table> {
     let table = lua.create_table()?;
-    table.raw_set("err", lua.create_string(full)?)?;
+    table.raw_set("err", lua.create_string(error_text(text))?)?;
     Ok(table)
 }
 

@@ -9,6 +9,7 @@ use mlua::{ChunkMode, Function, Lua, MultiValue, Table, Value};
 use resp::{ArgBuf, Protocol, Reply};
 
 use crate::Caller;
+use crate::enter::{Door, Kept, Run};
 use crate::interrupt::{self, Running};
 use crate::library::Registering;
 
@@ -80,6 +81,10 @@ pub struct State {
     /// What scripts have as globals: read-only but while KEYS and ARGV are set.
     globals: Table,
     run: Function,
+    door: Door,
+    /// What makes the error of a whole run.
+    handler: Kept,
+    kept_globals: Kept,
     /// Of a state for libraries.
     scopes: Option<Scopes>,
 }
@@ -98,7 +103,7 @@ struct Scopes {
 unsafe impl Send for State {}
 
 /// A script or function that a state has compiled. It belongs to that state and moves with it.
-pub(crate) type Compiled = Function;
+pub(crate) type Compiled = Kept;
 
 const PRELUDE: &str = include_str!("prelude.lua");
 const FITS: &str = "the sandbox fits into the memory that a state has at first";
@@ -122,13 +127,11 @@ impl State {
         raw.raw_set("cmsgpack", crate::cmsgpack::library(&lua)?)?;
         raw.raw_set("struct", crate::structs::library(&lua)?)?;
         raw.raw_set("bit", crate::bit::library(&lua)?)?;
-        type Made = (Function, Option<Table>, Option<Table>, Option<Table>);
-        let (run, meta, all, loading): Made = lua.load(PRELUDE).set_name("=prelude").call((
-            raw,
-            lua.globals(),
-            options.deprecated_api,
-            for_libraries,
-        ))?;
+        type Made = (Function, Function, Option<Table>, Option<Table>, Option<Table>);
+        let (run, handler, meta, all, loading): Made = lua
+            .load(PRELUDE)
+            .set_name("=prelude")
+            .call((raw, lua.globals(), options.deprecated_api, for_libraries))?;
         let scopes = meta.zip(all).zip(loading);
         let scopes = scopes.map(|((meta, all), loading)| Scopes { meta, all, loading });
         lua.sandbox(true)?;
@@ -136,13 +139,16 @@ impl State {
         globals.set_readonly(true);
         // SAFETY: `install` is called by the state itself.
         unsafe { lua.create_c_function(interrupt::install)? }.call::<()>(())?;
+        let door = Door::new(&lua)?;
+        let (handler, kept_globals) = (door.keep(handler)?, door.keep(&globals)?);
+        lua.gc_inc(GARBAGE_PERCENT, 0, 0);
         lua.set_memory_limit(options.memory_max)?;
-        Ok(State { lua, slot, globals, run, scopes })
+        Ok(State { lua, slot, globals, run, door, handler, kept_globals, scopes })
     }
 
     /// Bytes that it takes.
     pub fn memory(&self) -> usize {
-        self.lua.used_memory()
+        self.door.memory()
     }
 
     /// Compiles a script.
@@ -152,7 +158,12 @@ impl State {
     pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, String> {
         // What it refers to by name must not be bound to what these hold now.
         self.set_arguments(&Value::Nil, &Value::Nil);
-        compile(&self.lua, source, name).map(Script)
+        self.keep(compile(&self.lua, source, name)?).map(Script)
+    }
+
+    /// Keeps a function to be run later.
+    pub(crate) fn keep(&self, function: Function) -> Result<Compiled, String> {
+        self.door.keep(function).map_err(|error| error.to_string())
     }
 
     fn set_arguments(&self, keys: &Value, argv: &Value) {
@@ -163,24 +174,6 @@ impl State {
         // Having been written to they are no safe environment any more, and must not be one: the
         // language would call its own `tostring` where the prelude has put another.
         self.globals.set_readonly(true);
-    }
-
-    fn array<'a>(&self, items: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(items.len(), 0)?;
-        for (index, item) in items.enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(item)?)?;
-        }
-        Ok(Value::Table(table))
-    }
-
-    /// Keys and the other arguments, as the language has them.
-    fn arguments<'a>(
-        &self,
-        keys: impl ExactSizeIterator<Item = &'a [u8]>,
-        argv: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> Result<(Value, Value), Failure> {
-        let arguments = self.array(keys).and_then(|keys| Ok((keys, self.array(argv)?)));
-        arguments.map_err(|error| memory_failure(&error))
     }
 
     /// Runs a script of EVAL; its value becomes the reply.
@@ -195,9 +188,8 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let (keys, argv) = self.arguments(keys, argv)?;
-        self.set_arguments(&keys, &argv);
-        self.run(&script.0, (), name, caller, protocol, out)
+        let globals = Some(&self.kept_globals);
+        self.run(&script.0, globals, name, keys, argv, caller, protocol, out)
     }
 
     /// Runs a function of a library.
@@ -212,15 +204,17 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let arguments = self.arguments(keys, argv)?;
-        self.run(function, arguments, name, caller, protocol, out)
+        self.run(function, None, name, keys, argv, caller, protocol, out)
     }
 
-    fn run(
+    #[expect(clippy::too_many_arguments, reason = "what runs, what it is given, and where to")]
+    fn run<'a>(
         &self,
-        function: &Function,
-        arguments: impl mlua::IntoLuaMulti,
+        function: &Compiled,
+        globals: Option<&Kept>,
         name: &str,
+        mut keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        mut argv: impl ExactSizeIterator<Item = &'a [u8]>,
         caller: &mut dyn Caller,
         protocol: Protocol,
         out: &mut Vec<u8>,
@@ -237,31 +231,21 @@ impl State {
         slot.caller.set(Some(caller));
         let result = {
             let _running = Running::begin(slot);
-            arguments.into_lua_multi(&self.lua).and_then(|mut arguments| {
-                arguments.push_front(Value::Function(function.clone()));
-                self.run.call::<(bool, Value)>(arguments)
-            })
+            let run = Run {
+                slot,
+                function,
+                handler: &self.handler,
+                globals,
+                keys: &mut keys,
+                argv: &mut argv,
+                name,
+                reply: Reply::new(out, protocol),
+                failure: None,
+            };
+            run.go(&self.door)
         };
         slot.caller.set(None);
-        let reply_at = out.len();
-        let mut reply = Reply::new(out, protocol);
-        match result {
-            Ok((true, value)) => {
-                match crate::reply::write(&mut reply, &value, slot.protocol.get()) {
-                    Ok(None) => Ok(()),
-                    Ok(Some((text, is_new))) => {
-                        reply.truncate(reply_at);
-                        Err(Failure { text, is_new })
-                    }
-                    Err(error) => {
-                        reply.truncate(reply_at);
-                        Err(memory_failure(&error))
-                    }
-                }
-            }
-            Ok((false, error)) => Err(failure(&error, name)),
-            Err(error) => Err(memory_failure(&error)),
-        }
+        result
     }
 
     /// Runs the code of a library, which registers its functions.
@@ -309,14 +293,11 @@ impl State {
     /// Has it tidy up.
     #[cfg(test)]
     pub(crate) fn collect(&self) {
-        // Once to find what is unused, once more for what that has held.
-        self.lua.gc_collect().and_then(|()| self.lua.gc_collect()).expect("no finalizer fails");
-    }
-
-    /// Has it tidy up a little; to be called now and then.
-    pub fn step_collector(&self) {
-        // That there is nothing to collect is no error of anybody's.
-        let _ = self.lua.gc_step();
+        // Once to find what is unused, once more for what that has held; and a stack that was deep
+        // gets half as large each time.
+        for _ in 0..10 {
+            self.lua.gc_collect().expect("no finalizer fails");
+        }
     }
 }
 
@@ -325,6 +306,10 @@ pub struct Script(Compiled);
 
 // SAFETY: as of `State`: whoever keeps scripts keeps them beside their state and moves them with it.
 unsafe impl Send for Script {}
+
+/// The collector aims at a state of so many percent of what is in use: a script makes little garbage,
+/// and a walk over all that is there is dear beside it.
+const GARBAGE_PERCENT: i32 = 400;
 
 const SEED: u64 = 0x1234_abcd_330e;
 
@@ -339,42 +324,6 @@ pub(crate) fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<Function, 
         mlua::Error::SyntaxError { message, .. } => message,
         other => other.to_string(),
     })
-}
-
-fn memory_failure(error: &mlua::Error) -> Failure {
-    let text = match error {
-        mlua::Error::MemoryError(_) => "not enough memory".to_owned(),
-        other => other.to_string().replace(['\r', '\n'], " "),
-    };
-    Failure { text: format!("ERR {text}").into_bytes(), is_new: true }
-}
-
-/// What an uncaught error is told as: its text, and where it was raised.
-fn failure(error: &Value, name: &str) -> Failure {
-    let Value::Table(error) = error else {
-        return Failure {
-            text: format!("ERR Error running script {name}, execution failure").into_bytes(),
-            is_new: true,
-        };
-    };
-    let (mut text, is_new) = match crate::reply::error_of(error) {
-        Ok(Some(error)) => error,
-        _ => (b"ERR unknown error".to_vec(), true),
-    };
-    let field = |name: &str| match error.raw_get::<Value>(name) {
-        Ok(value @ (Value::String(_) | Value::Integer(_) | Value::Number(_))) => {
-            crate::raise::string_of(Some(&value))
-        }
-        _ => None,
-    };
-    if let (Some(source), Some(line)) = (field("source"), field("line")) {
-        text.extend_from_slice(format!(" script: {name}, on ").as_bytes());
-        text.extend_from_slice(&source);
-        text.push(b':');
-        text.extend_from_slice(&line);
-        text.push(b'.');
-    }
-    Failure { text, is_new }
 }
 
 /// The values of a call, for functions that return none.

@@ -1,9 +1,5 @@
 //! Replies of commands as Lua values, numbers as text.
 
-use mlua::{Lua, Value};
-
-use crate::raise::Raised;
-
 /// A number as Lua 5.1 writes it: `%.14g`.
 pub(crate) fn number_text(n: f64) -> Vec<u8> {
     general(n, 14)
@@ -50,94 +46,26 @@ pub(crate) fn write_argument(out: &mut Vec<u8>, n: f64) {
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn line(&mut self) -> &'a [u8] {
+    pub(crate) fn line(&mut self) -> &'a [u8] {
         let end = memchr_crlf(self.0);
         let (line, rest) = self.0.split_at(end);
         self.0 = rest.get(2..).unwrap_or(&[]);
         line
     }
 
-    fn take(&mut self, len: usize) -> &'a [u8] {
+    pub(crate) fn take(&mut self, len: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest.get(2..).unwrap_or(&[]);
         taken
     }
+
+    /// The number behind the kind of an aggregate; less than none: there is nothing.
+    pub(crate) fn count(line: &[u8]) -> i64 {
+        base::number::parse_i64(line).unwrap_or(-1)
+    }
 }
 
 fn memchr_crlf(bytes: &[u8]) -> usize {
-    bytes.windows(2).position(|pair| pair == b"\r\n").unwrap_or(bytes.len())
-}
-
-fn count(line: &[u8]) -> i64 {
-    base::number::parse_i64(line).unwrap_or(-1)
-}
-
-/// The next value of a reply, which a command of ours has written. An error is a table, and `true`.
-pub(crate) fn from_reply(lua: &Lua, bytes: &mut Bytes<'_>) -> Raised<Value> {
-    let line = bytes.line();
-    let Some((&kind, rest)) = line.split_first() else { return Ok(Value::Nil) };
-    let single = |name: &str, value: Value| -> Raised<Value> {
-        let table = lua.create_table()?;
-        table.raw_set(name, value)?;
-        Ok(Value::Table(table))
-    };
-    Ok(match kind {
-        b':' => Value::Number(base::number::parse_i64(rest).unwrap_or(0) as f64),
-        b'$' => match count(rest) {
-            len if len < 0 => Value::Boolean(false),
-            len => Value::String(lua.create_string(bytes.take(len as usize))?),
-        },
-        b'+' => single("ok", Value::String(lua.create_string(rest)?))?,
-        b'-' => {
-            let mut text = vec![b'-'];
-            text.extend_from_slice(rest);
-            let table = crate::raise::error_table(lua, &text)?;
-            table.raw_set("ignore_error_stats_update", true)?;
-            Value::Table(table)
-        }
-        b'*' | b'>' => match count(rest) {
-            len if len < 0 => Value::Boolean(false),
-            len => {
-                let table = lua.create_table_with_capacity(len as usize, 0)?;
-                for index in 1..=len {
-                    table.raw_set(index, from_reply(lua, bytes)?)?;
-                }
-                Value::Table(table)
-            }
-        },
-        b'%' => {
-            let map = lua.create_table()?;
-            for _ in 0..count(rest) {
-                let key = from_reply(lua, bytes)?;
-                let value = from_reply(lua, bytes)?;
-                map.raw_set(key, value)?;
-            }
-            single("map", Value::Table(map))?
-        }
-        b'~' => {
-            let set = lua.create_table()?;
-            for _ in 0..count(rest) {
-                set.raw_set(from_reply(lua, bytes)?, true)?;
-            }
-            single("set", Value::Table(set))?
-        }
-        b'|' => {
-            for _ in 0..count(rest) * 2 {
-                from_reply(lua, bytes)?;
-            }
-            from_reply(lua, bytes)?
-        }
-        b'_' => Value::Nil,
-        b'#' => Value::Boolean(rest == b"t"),
-        b',' => single("double", Value::Number(base::number::parse_f64(rest).unwrap_or(f64::NAN)))?,
-        b'(' => single("big_number", Value::String(lua.create_string(rest)?))?,
-        b'=' => {
-            let body = bytes.take(count(rest).max(0) as usize);
-            let verbatim = lua.create_table()?;
-            verbatim.raw_set("string", lua.create_string(body.get(4..).unwrap_or(&[]))?)?;
-            verbatim.raw_set("format", lua.create_string(body.get(..3).unwrap_or(&[]))?)?;
-            single("verbatim_string", Value::Table(verbatim))?
-        }
-        _ => Value::Nil,
-    })
+    // Lines are short, and a command writes no bare CR into one.
+    bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len())
 }

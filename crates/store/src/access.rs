@@ -171,6 +171,11 @@ impl<'k> Access<'k> {
         Some(&self.held(keyspace.shard_of(hash))?.dbs[db])
     }
 
+    /// Whether the part is held in which a key of this hash lives, in any database.
+    pub fn holds(&self, keyspace: &Keyspace, hash: u64) -> bool {
+        self.held(keyspace.shard_of(hash)).is_some()
+    }
+
     /// The shard of that index, if it is held.
     fn held(&self, index: usize) -> Option<&ShardData> {
         let guard = match self {

@@ -50,7 +50,7 @@ pub(super) const EVAL: Command = Command {
     args: EVAL_ARGS,
     arity: Some(-3),
     keys: Some(WRITTEN),
-    lock: Some(Lock::World),
+    lock: Some(Lock::Script),
     examples: &[
         ("EVAL \"return ARGV[1]\" 0 hello", "\"hello\""),
         ("EVAL \"return redis.call('SET', KEYS[1], ARGV[1])\" 1 k v", "OK"),
@@ -115,6 +115,7 @@ pub(super) const FCALL: Command = Command {
     summary: "Runs a function of a library, with nothing of another client's in between.",
     complexity: "That of the function",
     args: FCALL_ARGS,
+    lock: Some(Lock::World),
     examples: &[
         (
             "FUNCTION LOAD \"#!lua name=mine\\nredis.register_function('echo', function(keys, args) return args[1] end)\"",

@@ -151,7 +151,7 @@ const LOAD: Command = Command {
         ("SCRIPT LOAD", "(error) ERR wrong number of arguments for 'script|load' command"),
     ],
     handler: |cx| {
-        let sha = cx.engine.load_script(cx.arg(2), false)?;
+        let sha = cx.engine.load_script(cx.arg(2), false, cx.worker)?;
         cx.reply.bulk(&sha);
         Ok(())
     },

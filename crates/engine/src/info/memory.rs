@@ -28,7 +28,7 @@ fn replicas(seen: &Seen<'_>) -> u64 {
 }
 
 fn eval_state(seen: &Seen<'_>) -> u64 {
-    seen.engine.scripts.eval_state_bytes.load(Relaxed) as u64
+    seen.engine.scripts.eval_states_bytes() as u64
 }
 
 fn function_state(seen: &Seen<'_>) -> u64 {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use script::Flags;
 
 use super::Sha;
+use super::declared::Verdict;
 
 /// Scripts of EVAL that are remembered.
 const EVAL_SCRIPTS_MAX: usize = 500;
@@ -25,6 +26,7 @@ pub(super) struct Known {
     pub(super) flags: Flags,
     /// Where its code begins.
     pub(super) code_at: usize,
+    pub(super) verdict: Arc<Verdict>,
 }
 
 struct Entry {
@@ -71,14 +73,17 @@ impl Cache {
         self.entries[*self.by_name.get(sha)? as usize].known.as_ref()
     }
 
-    /// The same, and it counts as used.
-    pub(super) fn use_now(&mut self, sha: &Sha) -> Option<&Known> {
-        let place = *self.by_name.get(sha)?;
+    /// Where a script is.
+    pub(super) fn place(&self, sha: &Sha) -> Option<u32> {
+        self.by_name.get(sha).copied()
+    }
+
+    /// The script there counts as used.
+    pub(super) fn use_now(&mut self, place: u32) {
         if self.is_in_ring(place) {
             self.unlink(place);
             self.link(place);
         }
-        self.entries[place as usize].known.as_ref()
     }
 
     /// Whether there is such a script. Unless EVAL names it, it is kept from now on.
@@ -92,8 +97,16 @@ impl Cache {
     }
 
     /// Remembers a script that is not there yet; the one that is forgotten for it.
-    pub(super) fn insert(&mut self, sha: Sha, known: Known, by_eval: bool) -> Option<Sha> {
-        let evicted = (by_eval && self.evals == EVAL_SCRIPTS_MAX).then(|| self.forget_oldest());
+    /// `was_used`: whether one that seems long unused was run since somebody asked.
+    pub(super) fn insert(
+        &mut self,
+        sha: Sha,
+        known: Known,
+        by_eval: bool,
+        was_used: impl Fn(&Sha) -> bool,
+    ) -> Option<Sha> {
+        let is_full = by_eval && self.evals == EVAL_SCRIPTS_MAX;
+        let evicted = is_full.then(|| self.forget_oldest(was_used));
         self.source_bytes += known.source.len();
         let place = self.free.pop().unwrap_or(self.entries.len() as u32);
         let entry = Entry { sha, known: Some(known), before: place, after: place };
@@ -110,8 +123,13 @@ impl Cache {
         evicted
     }
 
-    fn forget_oldest(&mut self) -> Sha {
-        let place = self.entries[0].after;
+    fn forget_oldest(&mut self, was_used: impl Fn(&Sha) -> bool) -> Sha {
+        let mut place = self.entries[0].after;
+        while was_used(&self.entries[place as usize].sha) {
+            self.unlink(place);
+            self.link(place);
+            place = self.entries[0].after;
+        }
         self.unlink(place);
         self.evals -= 1;
         self.free.push(place);
@@ -154,25 +172,30 @@ mod tests {
     }
 
     fn known(n: usize) -> Known {
-        Known { source: vec![b'x'; n].into(), flags: Flags::COMPATIBLE, code_at: 0 }
+        Known {
+            source: vec![b'x'; n].into(),
+            flags: Flags::COMPATIBLE,
+            code_at: 0,
+            verdict: Arc::default(),
+        }
     }
 
     #[test]
     fn the_longest_unused_of_eval_goes_and_what_was_loaded_stays() {
         let mut cache = Cache::default();
-        assert_eq!(cache.insert(sha(0), known(0), false), None);
+        assert_eq!(cache.insert(sha(0), known(0), false, |_| false), None);
         for n in 1..=EVAL_SCRIPTS_MAX {
-            assert_eq!(cache.insert(sha(n), known(n), true), None);
+            assert_eq!(cache.insert(sha(n), known(n), true, |_| false), None);
         }
         // 1 is used, 2 is loaded by name: 3 is the oldest.
-        assert!(cache.use_now(&sha(1)).is_some());
+        cache.use_now(cache.place(&sha(1)).expect("it is there"));
         assert!(cache.name_again(&sha(2), false));
-        assert_eq!(cache.insert(sha(1000), known(7), true), None, "2 made room for it");
-        assert_eq!(cache.insert(sha(1001), known(7), true), Some(sha(3)));
-        assert_eq!(cache.insert(sha(1002), known(7), true), Some(sha(4)));
+        assert_eq!(cache.insert(sha(1000), known(7), true, |_| false), None, "2 made room for it");
+        assert_eq!(cache.insert(sha(1001), known(7), true, |_| false), Some(sha(3)));
+        assert_eq!(cache.insert(sha(1002), known(7), true, |_| false), Some(sha(4)));
         assert!(cache.get(&sha(3)).is_none() && !cache.name_again(&sha(4), true));
         for kept in [0, 1, 2, 5, 1000, 1001, 1002] {
-            assert!(cache.use_now(&sha(kept)).is_some(), "{kept}");
+            assert!(cache.get(&sha(kept)).is_some(), "{kept}");
         }
         assert_eq!(cache.len(), EVAL_SCRIPTS_MAX + 2);
         let bytes: usize = (0..=EVAL_SCRIPTS_MAX).sum::<usize>() - 3 - 4 + 3 * 7;
