@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use resp::Value;
 use testkit::{Session, TestServer};
 
-/// Adds to a counter and a set; then, if told to, does what ARGV[1] says.
+/// Adds to a counter and a set; then, if told to, does what ARGV[1] says. Not all of the strays lie in
+/// shards that are held by chance.
 const SCRIPT: &str = "\
     local n = redis.call('INCR', KEYS[1])
     redis.call('SADD', KEYS[2], n)
     local what = ARGV[1]
-    if what == 'stray' then redis.call('SET', 'another', n)
-    elseif what == 'strays' then pcall(redis.call, 'SET', 'another', n) redis.call('INCR', 'third')
+    local strays = {'another', n, 'b', n, 'c', n, 'd', n, 'e', n, 'f', n, 'g', n, 'h', n}
+    if what == 'stray' then redis.call('MSET', unpack(strays))
+    elseif what == 'strays' then pcall(redis.call, 'MSET', unpack(strays)) redis.call('INCR', KEYS[1]) redis.call('DECR', KEYS[1])
     elseif what == 'world' then redis.call('PUBLISH', 'news', n)
     elseif what == 'long' then for i = 1, 3000000 do n = n + 1 - 1 end
     elseif what == 'log' then redis.log(redis.LOG_WARNING, 'once')
