@@ -46,7 +46,7 @@ use crate::engine::Engine;
 /// Exclusive runs in which a script must keep to its keys.
 const WATCHED_RUNS: u32 = 64;
 /// A run that takes longer is no run for this mode: others wait for its shards.
-const BRIEF_US: u64 = 1000;
+const BRIEF_US: u64 = 10_000;
 /// Larger values are not kept aside.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// Commands without keys that touch nothing else.
@@ -69,12 +69,22 @@ impl Verdict {
         self.0.load(Relaxed) < WATCHED_RUNS
     }
 
-    /// A run has ended. The first that does not keep decides.
-    fn note(&self, kept: bool) {
-        match kept {
-            true if self.is_open() => drop(self.0.fetch_add(1, Relaxed)),
-            true => {}
-            false => self.0.store(Self::NEVER, Relaxed),
+    /// A run has kept to its keys.
+    fn note_kept(&self) {
+        if self.is_open() {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// (3).
+    fn note_broken(&self) {
+        self.0.store(Self::NEVER, Relaxed);
+    }
+
+    /// A run under the locks has taken long: it must show anew that it is brief.
+    fn note_long(&self) {
+        if self.0.load(Relaxed) != Self::NEVER {
+            self.0.store(0, Relaxed);
         }
     }
 }
@@ -86,6 +96,7 @@ pub(crate) struct Keeping<'v> {
     watched: Option<SmallVec<[usize; 8]>>,
     began_ticks: u64,
     is_broken: bool,
+    is_long: bool,
     /// What written keys held before.
     kept: Vec<(Box<[u8]>, Option<Detached>)>,
     /// Which of the commands to repeat tell of writes.
@@ -113,6 +124,7 @@ impl<'v> Keeping<'v> {
             watched,
             began_ticks: store::ticks::now(),
             is_broken: false,
+            is_long: false,
             kept: Vec::new(),
             written: Vec::new(),
         })
@@ -131,8 +143,8 @@ impl<'v> Keeping<'v> {
 
     /// To be asked now and then: whether the run shall end, to be run again.
     pub(crate) fn shall_end(&mut self) -> bool {
-        self.is_broken |= self.has_taken_long();
-        self.is_broken && self.is_declared()
+        self.is_long |= self.has_taken_long();
+        (self.is_broken || self.is_long) && self.is_declared()
     }
 
     fn has_taken_long(&self) -> bool {
@@ -146,7 +158,7 @@ impl<'v> Keeping<'v> {
         entry: &Entry<Handler>,
         args: Args<'_>,
     ) -> bool {
-        if self.is_broken {
+        if self.is_broken || self.is_long {
             return !self.is_declared();
         }
         let fits = self.fits(cx, entry, args)
@@ -199,9 +211,14 @@ impl<'v> Keeping<'v> {
 
     /// The run has ended. Whether it was undone and is to run again exclusively.
     pub(crate) fn end(mut self, cx: &mut Cx<'_>) -> bool {
-        self.is_broken |= self.has_taken_long() && !self.is_declared();
-        self.verdict.note(!self.is_broken);
-        if !self.is_broken || !self.is_declared() {
+        if self.is_broken {
+            self.verdict.note_broken();
+        } else if self.is_declared() && self.is_long {
+            self.verdict.note_long();
+        } else if !self.has_taken_long() {
+            self.verdict.note_kept();
+        }
+        if !self.is_declared() || !(self.is_broken || self.is_long) {
             return false;
         }
         for (bytes, before) in self.kept.drain(..) {
