@@ -118,8 +118,11 @@ impl Listeners {
 
     /// From here on nobody is connected any more.
     pub(crate) fn refuse(&self) {
-        // That it does not listen any more is what is wanted.
-        let _ = self.each(|_, fd| Ok(drop(shutdown(fd, Shutdown::Both))));
+        let _ = self.each(|_, fd| {
+            // An error says that it does not listen any more, which is what is wanted.
+            let _ = shutdown(fd, Shutdown::Both);
+            Ok(())
+        });
     }
 
     fn sockets(&self, port: Port) -> &RwLock<Vec<OwnedFd>> {

@@ -39,7 +39,7 @@ fn rate(active: usize, calls: usize) -> f64 {
             for n in 0..DEPTH {
                 let key = format!("key:{worker}:{n}");
                 let words: [&[u8]; 4] = [b"EVALSHA", sha.as_bytes(), b"1", key.as_bytes()];
-                resp::encode::write_request(&mut input, words);
+                resp::encode::write_request(&mut input, words.iter());
             }
             input
         })

@@ -82,7 +82,7 @@ const OUTCOMES: u64 = 2;
 pub fn run(seed: u64) -> Result<Tally, String> {
     let mut random = Random::from_seed(seed);
     let fault = FAULTS[(seed % FAULTS.len() as u64) as usize];
-    let fsync = if seed / 5 % 2 == 0 { Fsync::Always } else { Fsync::Everysec };
+    let fsync = if (seed / 5).is_multiple_of(2) { Fsync::Always } else { Fsync::Everysec };
     let mut tally = Tally::default();
     let disk = SimDisk::new();
     disk.seed(seed);
