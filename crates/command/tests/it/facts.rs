@@ -82,7 +82,7 @@ fn lock_classes_follow_from_keys_and_yield_to_a_word() {
     for name in ["get", "mset", "msetex", "bitop", "xread", "zunionstore", "object|encoding"] {
         assert_eq!(class(name), Lock::Keys, "{name}");
     }
-    for name in ["sort", "migrate", "fcall", "ssubscribe", "object"] {
+    for name in ["sort", "migrate", "eval", "ssubscribe", "object"] {
         assert_eq!(class(name), Lock::World, "{name}");
     }
     assert_eq!(class("ping"), Lock::Local);
