@@ -153,6 +153,8 @@ fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
             return false;
         }
         if has_come {
+            // As Redis, which sets the expiries before it finds that they have come.
+            hash.make_expirable();
             every_second(pairs).for_each(|field| _ = hash.remove(field));
             return true;
         }

@@ -122,7 +122,16 @@ fn encodings_change_when_redis_changes_them() {
          > OBJECT ENCODING j
          \"listpackex\"
          > HTTL j FIELDS 1 a
-         1) (integer) -1",
+         1) (integer) -1
+         > HSET k a 1
+         (integer) 1
+         > HSETEX k EXAT 1 FIELDS 1 b 2
+         (integer) 1
+         > OBJECT ENCODING k
+         \"listpackex\"
+         > HGETALL k
+         1) \"a\"
+         2) \"1\"",
     );
 }
 
