@@ -119,6 +119,10 @@ pub trait Host: Send + Sync {
     /// Called about every millisecond while a script is late: serves whoever has sent something,
     /// with [`Late::run`].
     fn serve_late(&self, _late: &mut Late<'_>, _world: &mut World<'_>) {}
+    /// Calls off a shutdown that a signal asked for and that has not begun; false if there is none.
+    fn abort_shutdown(&self) -> bool {
+        false
+    }
     /// Begins a shutdown; the event loops end after this batch.
     fn shut_down(&self, how: Shutdown);
     /// Rewrites the configuration file with every option in it.

@@ -76,6 +76,10 @@ impl Host for ServerHost {
         signals::is_waiting()
     }
 
+    fn abort_shutdown(&self) -> bool {
+        signals::forget()
+    }
+
     fn serve_late(&self, late: &mut Late<'_>, world: &mut World<'_>) {
         late::round(self.floor, late, world);
     }

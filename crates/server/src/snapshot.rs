@@ -11,6 +11,7 @@
 //! (2) A temporary file that is not finished is removed.
 //! (3) Nobody else writes the file: it is locked ([`data_lock`]).
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,16 @@ use crate::process::{crash, reason};
 /// So many bytes are forced to the disk together while the file grows.
 const SYNC_BYTES: u64 = 4 << 20;
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// The name of the file that is being written, formatted without allocating: a signal's handler
+/// needs it.
+pub(crate) struct Temporary;
+
+impl fmt::Display for Temporary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "temp-{}.rdb", std::process::id())
+    }
+}
 
 /// Writes the job's file with a thread of its own.
 pub(crate) fn write(engine: &'static Engine, job: Arc<SaveJob>) {
@@ -51,7 +62,7 @@ fn outcome(job: &SaveJob) -> Outcome {
     if let Err(why) = data_lock::take(&job.file_name) {
         return Outcome::Failed(why);
     }
-    let aside = PathBuf::from(format!("temp-{}.rdb", std::process::id()));
+    let aside = PathBuf::from(Temporary.to_string());
     let saved = write_aside(job, &aside).and_then(|written| {
         put_in_place(&aside, Path::new(&job.file_name))?;
         Ok(written)

@@ -372,6 +372,8 @@ impl Worker {
         if is_due {
             self.look_after_clients(inside);
             if self.index == 0 {
+                // One that came while this was paused.
+                signals::obey(engine, inside);
                 engine.tick(self.runner.now_ms);
                 self.renew_certificates();
                 self.save_if_due(inside);

@@ -71,7 +71,14 @@ fn parse<'a>(words: impl Iterator<Item = &'a [u8]>) -> Result<Asked, CmdError> {
 
 fn shutdown(cx: &mut Cx<'_>) -> CmdResult {
     match parse(cx.args.iter().skip(1))? {
-        Asked::Abort => Err(CmdError::NO_SHUTDOWN),
+        Asked::Abort => {
+            if !cx.engine.host.abort_shutdown() {
+                return Err(CmdError::NO_SHUTDOWN);
+            }
+            cx.engine.host.log('*', "Shutdown manually aborted.");
+            cx.reply.ok();
+            Ok(())
+        }
         Asked::End(how) => {
             if how.save != Some(false)
                 && let Some(busy) = cx.engine.late.error()

@@ -3,9 +3,12 @@
 //! ```text
 //!   SIGTERM, SIGINT ──► handler: a flag, and a ring at worker 0's inbox
 //!                                                  └──► obey: shutdown-on-sigterm, -sigint
-//!   SIGINT again    ──► exit at once, as Redis does
+//!   SIGINT again    ──► exit at once, as Redis does: a save under way leaves no temporary file
 //!   SIGHUP, SIGPIPE ──► ignored: a lost terminal or client is not the server's end
 //! ```
+//!
+//! A shutdown that failed, or that SHUTDOWN ABORT called off, is forgotten: the next SIGINT is a
+//! first one.
 //!
 //! # Invariants
 //!
@@ -22,6 +25,7 @@ use engine::engine::Shutdown;
 use store::{Access, Inside};
 
 use super::log;
+use crate::snapshot;
 
 /// The signal that waits to be obeyed; 0 is none.
 static WAITING: AtomicI32 = AtomicI32::new(0);
@@ -33,6 +37,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     let is_again = WAS_ASKED.swap(true, Ordering::AcqRel);
     if is_again && signal == libc::SIGINT {
         say("You insist... exiting now.");
+        remove_temporary_snapshot();
         // SAFETY: _exit is async-signal-safe and does not return.
         unsafe { libc::_exit(1) };
     }
@@ -44,6 +49,16 @@ extern "C" fn on_signal(signal: libc::c_int) {
     let one = 1u64.to_ne_bytes();
     // SAFETY: the pointer and length are those of `one`; a descriptor of -1 is only an error.
     unsafe { libc::write(INBOX_FD.load(Ordering::Relaxed), one.as_ptr().cast(), one.len()) };
+}
+
+/// The snapshot that is being written will not be finished. Nor will it be renamed any more, unless
+/// it is whole.
+fn remove_temporary_snapshot() {
+    let mut name = [0; 64];
+    // Longer than any name; what is left of the buffer ends it with a zero.
+    let _ = write!(&mut name[..63], "{}", snapshot::Temporary);
+    // SAFETY: unlink is async-signal-safe; the name ends with a zero and lives through the call.
+    unsafe { libc::unlink(name.as_ptr().cast()) };
 }
 
 /// A line in the form that Redis gives to what its handlers log: no local time, which would need
@@ -91,8 +106,17 @@ pub(crate) fn is_waiting() -> bool {
     WAITING.load(Ordering::Acquire) != 0
 }
 
-/// Begins the shutdown that a signal asked for. For worker 0, when its inbox rings.
+/// Calls off the shutdown that a signal asked for and that has not begun; false if there is none.
+pub(crate) fn forget() -> bool {
+    WAS_ASKED.store(false, Ordering::Release);
+    WAITING.swap(0, Ordering::AcqRel) != 0
+}
+
+/// Begins the shutdown that a signal asked for. For worker 0, when its inbox rings, and now and then.
 pub(crate) fn obey(engine: &Engine, inside: &mut Inside<'_>) {
+    if engine.cron_paused.load(Ordering::Relaxed) {
+        return;
+    }
     let signal = WAITING.swap(0, Ordering::AcqRel);
     if signal == 0 {
         return;
@@ -107,6 +131,8 @@ pub(crate) fn obey(engine: &Engine, inside: &mut Inside<'_>) {
     let mut access = Access::world(&engine.keyspace);
     if engine.save_finally(&mut access, how, base::clock::unix_ms()) {
         engine.host.shut_down(how);
+    } else {
+        WAS_ASKED.store(false, Ordering::Release);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::running::Server;
+use crate::running::{Server, until};
 
 #[test]
 fn sigterm_and_sigint_end_the_server_in_order() {
@@ -46,4 +46,51 @@ fn a_second_sigint_ends_a_server_that_does_not_come_to_it() {
     server.signal(Signal::INT);
     server.wait_for_line("You insist... exiting now.");
     assert_eq!(server.wait().code(), Some(1));
+}
+
+/// Enough keys, written so slowly that the save lasts far longer than the test.
+fn saving_slowly() -> Server {
+    let args = ["--save", "900 1", "--rdb-key-save-delay", "10000000", "--enable-debug-command"];
+    let server = Server::start(&[&args[..], &["yes"]].concat());
+    server.ask("DEBUG POPULATE 20");
+    server
+}
+
+#[test]
+fn a_second_sigint_cuts_a_save_short_and_leaves_nothing_of_it() {
+    let mut server = saving_slowly();
+    let temporary = server.folder.path(&format!("temp-{}.rdb", server.pid()));
+    server.signal(Signal::INT);
+    until("the save has begun", || temporary.exists());
+    server.signal(Signal::INT);
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(!temporary.exists());
+    assert!(!server.folder.path("dump.rdb").exists());
+}
+
+#[test]
+fn a_shutdown_that_a_signal_asked_for_is_called_off() {
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
+    server.ask("DEBUG PAUSE-CRON 1");
+    server.signal(Signal::INT);
+    server.wait_for_line("Received SIGINT scheduling shutdown...");
+    assert_eq!(server.ask("SHUTDOWN ABORT"), "OK");
+    server.wait_for_line("Shutdown manually aborted.");
+    assert_eq!(server.ask("SHUTDOWN ABORT"), "ERR No shutdown in progress.");
+    server.ask("DEBUG PAUSE-CRON 0");
+    // This one is a first one again.
+    server.signal(Signal::INT);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn a_shutdown_that_failed_is_forgotten() {
+    let mut server = Server::start(&["--save", "900 1", "--enable-debug-command", "yes"]);
+    server.ask("SET k v");
+    std::fs::create_dir(server.folder.path("dump.rdb")).expect("it is not there yet");
+    server.signal(Signal::INT);
+    server.wait_for_line("can't exit");
+    std::fs::remove_dir(server.folder.path("dump.rdb")).expect("nothing is in it");
+    server.signal(Signal::INT);
+    assert_eq!(server.wait().code(), Some(0));
 }
