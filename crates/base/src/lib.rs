@@ -14,6 +14,7 @@
 //! | [`crc`] | CRC16 and key slots, CRC64 of RDB files |
 //! | [`lzf`] | the compression of strings in RDB files |
 //! | [`random`] | a fast generator |
+//! | [`calendar`] | moments as people write them |
 //! | [`clock`] | wall clock and monotonic time |
 //! | [`disk`] | files and directories as a trait, so that tests can lie |
 //! | [`memory_text`] | byte counts for humans |
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bits;
+pub mod calendar;
 pub mod case;
 pub mod clock;
 pub mod crc;

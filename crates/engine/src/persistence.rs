@@ -215,12 +215,16 @@ impl Engine {
         let file_name = config.text(id::DBFILENAME).into_owned();
         let key_delay_us = config.int(id::RDB_KEY_SAVE_DELAY);
         drop(config);
+        // The caller's clock may be that of the beginning of a batch, and the stream has later moments.
+        let cut_ms = base::clock::unix_ms().max(now_ms);
         let aux = |name: &str, text: String| (name.as_bytes().to_vec(), text.into_bytes());
         let head = Head {
             aux: vec![
                 aux("redis-ver", REDIS_VERSION.to_owned()),
                 aux("redis-bits", usize::BITS.to_string()),
-                aux("ctime", (now_ms / 1000).to_string()),
+                aux("ctime", (cut_ms / 1000).to_string()),
+                // Ours: restoring the log of an instant needs more than seconds.
+                aux("ctime-ms", cut_ms.to_string()),
                 aux("used-mem", self.host.used_memory().to_string()),
                 aux("aof-base", "0".to_owned()),
             ],
@@ -235,6 +239,7 @@ impl Engine {
             key_delay_us,
             is_background,
             started_ms: now_ms,
+            cut_ms,
             changes: self.changes(),
             keys_total,
             ..SaveJob::default()

@@ -6,12 +6,18 @@ use std::sync::Arc as Owner;
 use crossbeam_utils::CachePadded;
 
 use crate::block::Block;
+use crate::moments::{Moment, Moments};
 use crate::reader::{Behind, Reader, Slot};
 use crate::retain::{Route, State, Trimmed};
 use crate::spin::{Guard, Spin};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, relax};
 
 const BLOCK_BYTES_MAX: usize = 1 << 20;
+
+/// No moments are kept.
+const CLOCK_OFF: u64 = 0;
+/// They are the system's. Anything else is a moment that a test has set.
+const CLOCK_REAL: u64 = u64::MAX;
 
 /// An in-flight word that holds nothing back.
 const IDLE: u64 = u64::MAX;
@@ -27,6 +33,8 @@ struct Shared {
     reservation: CachePadded<Reservation>,
     in_flight: Box<[CachePadded<AtomicU64>]>,
     is_on: CachePadded<AtomicBool>,
+    /// Where the moments of records come from: lib.rs (9).
+    clock: CachePadded<AtomicU64>,
     /// Set by the writer of a record that an armed reader waits for, after it has published.
     is_wake_due: CachePadded<AtomicBool>,
 }
@@ -70,6 +78,7 @@ impl Journal {
             }),
             in_flight: (0..workers).map(|_| idle()).collect(),
             is_on: CachePadded::new(AtomicBool::new(false)),
+            clock: CachePadded::new(AtomicU64::new(CLOCK_OFF)),
             is_wake_due: CachePadded::new(AtomicBool::new(false)),
         };
         Journal { shared: Owner::new(shared) }
@@ -138,6 +147,13 @@ impl Journal {
             fresh.resize_with(body_bytes / block_bytes, || Arc::new(Block::new(block_bytes)));
         }
 
+        // Between the change and its reply, so it is when the change was made to whoever asked for it.
+        let now_ms = match shared.clock.load(Ordering::Relaxed) {
+            CLOCK_OFF => None,
+            CLOCK_REAL => Some(base::clock::unix_ms()),
+            ms => Some(ms as i64),
+        };
+
         let mut state = self.state();
         let start = shared.reservation.tail.load(Ordering::Relaxed);
         if state.readers.is_empty() || body_bytes == 0 {
@@ -152,6 +168,9 @@ impl Journal {
                 select = Some(Select::new(first));
             }
             state.db = Some(last);
+        }
+        if let Some(now_ms) = now_ms {
+            state.moments.note(start, now_ms);
         }
         let select = select.as_ref().map_or(&[][..], Select::as_bytes);
         let end = start + (select.len() + body_bytes) as u64;
@@ -280,6 +299,26 @@ impl Journal {
             }
             drop(state);
             relax(&mut spins);
+        }
+    }
+
+    /// Keeps the moments of records from now on, or no longer: lib.rs (9).
+    pub(crate) fn keep_moments(&self, is_wanted: bool) {
+        let mut state = self.state();
+        state.moments = Moments::default();
+        let clock = if is_wanted { CLOCK_REAL } else { CLOCK_OFF };
+        self.shared.clock.store(clock, Ordering::Relaxed);
+    }
+
+    /// Has it be this moment until the next call, for tests. Moments are being kept.
+    pub fn set_clock_ms(&self, ms: u64) {
+        self.shared.clock.store(ms, Ordering::Relaxed);
+    }
+
+    /// Takes the moments of all records that begin below `offset`.
+    pub(crate) fn take_moments(&self, offset: u64, into: &mut Vec<Moment>) {
+        if self.shared.clock.load(Ordering::Relaxed) != CLOCK_OFF {
+            self.state().moments.take(offset, into);
         }
     }
 

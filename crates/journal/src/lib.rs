@@ -56,6 +56,8 @@
 //! (7) The journal is on exactly while a reader is registered.
 //! (8) At the offset where a reader without history begins, the stream says SELECT before it says
 //!     anything that needs a database.
+//! (9) While moments are kept, each record belongs to the last moment noted at or below its start: a
+//!     millisecond between the change and the earliest reply to it. Moments never go back.
 //!
 //! # Limits
 //!
@@ -72,6 +74,7 @@
 pub mod aof;
 mod block;
 mod journal;
+mod moments;
 mod reader;
 mod retain;
 mod spin;
@@ -83,4 +86,5 @@ mod loom_tests;
 mod tests;
 
 pub use journal::{Backlog, Journal};
+pub use moments::Moment;
 pub use reader::{Behind, Reader};

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::block::Block;
 use crate::journal::Journal;
+use crate::moments::Moment;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, Thread, current, park, yield_now};
 
 /// The offset asked for is no longer (or not yet) in the journal: resync by other means.
@@ -141,6 +142,17 @@ impl Reader {
             self.block = None;
             self.journal.trim();
         }
+    }
+
+    /// Takes the moments of the records that begin in what was read, if they are kept
+    /// ([`Journal::keep_moments`]). There is one who does.
+    pub fn take_moments(&self, into: &mut Vec<Moment>) {
+        self.journal.take_moments(self.offset, into);
+    }
+
+    /// Has the moments of records kept from now on, or no longer.
+    pub fn keep_moments(&self, is_wanted: bool) {
+        self.journal.keep_moments(is_wanted);
     }
 
     /// Hands over everything published so far, block by block, and returns how many bytes it was.

@@ -11,6 +11,7 @@ use std::sync::Arc as Owner;
 use smallvec::SmallVec;
 
 use crate::block::Block;
+use crate::moments::Moments;
 use crate::reader::Slot;
 use crate::sync::{Arc, Ordering};
 
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) epoch: u64,
     pub(crate) readers: Vec<Owner<Slot>>,
     pub(crate) backlog_bytes: u64,
+    pub(crate) moments: Moments,
     /// Where the last block ends; 0 without blocks.
     pub(crate) end: u64,
     blocks: VecDeque<Arc<Block>>,
@@ -50,6 +52,7 @@ impl State {
             epoch: 0,
             readers: Vec::new(),
             backlog_bytes,
+            moments: Moments::default(),
             end: 0,
             blocks: VecDeque::new(),
             spare: None,
@@ -161,6 +164,7 @@ impl State {
         self.end = 0;
         self.published = 0;
         self.db = None;
+        self.moments = Moments::default();
         self.blocks.drain(..).chain(self.spare.take()).collect()
     }
 

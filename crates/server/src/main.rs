@@ -22,6 +22,7 @@ mod late;
 mod listen;
 mod load;
 mod process;
+mod restore;
 mod snapshot;
 mod tls;
 mod worker;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     title::remember();
     let answered =
         check_rdb::answer(title::arguments()).or_else(|| check_aof::answer(title::arguments()));
+    let answered = answered.or_else(|| restore::answer(title::arguments()));
     if let Some(code) = answered.or_else(|| questions::answer(title::arguments())) {
         return code;
     }

@@ -112,6 +112,9 @@ impl Engine {
                 let mut file = FileWriter::new(self.rdb_style());
                 file.aux(b"redis-ver", REDIS_VERSION.as_bytes());
                 file.aux(b"redis-bits", usize::BITS.to_string().as_bytes());
+                let now_ms = ::base::clock::unix_ms();
+                file.aux(b"ctime", (now_ms / 1000).to_string().as_bytes());
+                file.aux(b"ctime-ms", now_ms.to_string().as_bytes());
                 file.aux(b"aof-base", b"1");
                 file.finish()
             }
@@ -175,7 +178,7 @@ impl Base {
         let (mut bytes, mut synced, mut db) = (0, 0, None);
         let mut text = Vec::new();
         if notes_time {
-            text = format!("#TS:{}\r\n", self.job.started_ms / 1000).into_bytes();
+            text = journal::aof::times::lines(self.job.cut_ms, None);
         }
         for code in &self.job.head.libraries {
             write_request(&mut text, [&b"FUNCTION"[..], b"LOAD", code].iter());

@@ -27,6 +27,8 @@ pub struct SaveJob {
     pub key_delay_us: i64,
     pub is_background: bool,
     pub started_ms: i64,
+    /// When the data set was as it is written.
+    pub cut_ms: i64,
     /// All changes before the cut.
     pub changes: u64,
     pub keys_total: u64,
@@ -45,6 +47,7 @@ impl Default for SaveJob {
             key_delay_us: 0,
             is_background: false,
             started_ms: 0,
+            cut_ms: 0,
             changes: 0,
             keys_total: 0,
             keys_done: AtomicU64::new(0),

@@ -56,7 +56,7 @@ pub struct Checked {
 }
 
 /// Whether a command is just this word.
-fn is_word(command: &[u8], word: &[u8]) -> bool {
+pub(super) fn is_word(command: &[u8], word: &[u8]) -> bool {
     let head = format!("*1\r\n${}\r\n", word.len());
     command.strip_prefix(head.as_bytes()).is_some_and(|rest| {
         rest.len() == word.len() + 2 && rest[..word.len()].eq_ignore_ascii_case(word)

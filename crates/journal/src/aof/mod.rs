@@ -15,6 +15,8 @@
 //! | [`scan`] | walking over a file, item by item |
 //! | [`check`] | how far a file can be trusted |
 //! | [`marks`] | checksums that the writer leaves in the file |
+//! | [`times`] | notes of when what follows them was done |
+//! | [`restore`] | the log as it was at an instant |
 //! | [`log`] | the log as others see it, and orders for the writer |
 //! | [`writer`] | the thread that appends and forces to the disk |
 //!
@@ -25,7 +27,9 @@ pub mod files;
 pub mod log;
 pub mod manifest;
 pub mod marks;
+pub mod restore;
 pub mod scan;
+pub mod times;
 pub mod writer;
 
 pub use files::Files;

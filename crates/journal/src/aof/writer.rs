@@ -51,6 +51,7 @@ use super::files::Files;
 use super::log::{Aof, Order, Outside};
 use super::manifest::Manifest;
 use super::marks::{SECTOR_BYTES, Sum};
+use super::times::Times;
 use crate::reader::Reader;
 
 /// Gathered at once at most, and then some.
@@ -90,7 +91,7 @@ pub struct Appender {
     /// Whether there are marks in the file since this writer has it.
     has_opened: bool,
     must_open: bool,
-    noted_s: i64,
+    times: Times,
     last_sync_us: u64,
     wrote_us: u64,
     retry_at_us: u64,
@@ -178,6 +179,8 @@ impl Appender {
         shared.is_on.store(true, Ordering::Relaxed);
         shared.waits_for_base.store(waits_for_base, Ordering::Relaxed);
         aof.decide_gates();
+        let mut times = Times::new(file_bytes > 0);
+        times.follow(shared.timestamps.load(Ordering::Relaxed), &reader);
         Appender {
             aof: aof.clone(),
             outside,
@@ -194,7 +197,7 @@ impl Appender {
             sum: Sum::default(),
             has_opened: false,
             must_open: false,
-            noted_s: 0,
+            times,
             last_sync_us: 0,
             wrote_us: 0,
             retry_at_us: 0,
@@ -225,7 +228,7 @@ impl Appender {
         if dawdles_us > 0 {
             std::thread::sleep(Duration::from_micros(dawdles_us));
         }
-        match self.step_at(base::clock::monotonic_us(), base::clock::unix_ms() / 1000) {
+        match self.step_at(base::clock::monotonic_us()) {
             Turn::Over => false,
             Turn::Busy => true,
             Turn::Idle => {
@@ -244,18 +247,18 @@ impl Appender {
     }
 
     /// Does what there is to do. False when there is nothing more for now, or ever.
-    pub fn step(&mut self, now_us: u64, now_s: i64) -> bool {
-        self.step_at(now_us, now_s) == Turn::Busy
+    pub fn step(&mut self, now_us: u64) -> bool {
+        self.step_at(now_us) == Turn::Busy
     }
 
-    fn step_at(&mut self, now_us: u64, now_s: i64) -> Turn {
+    fn step_at(&mut self, now_us: u64) -> Turn {
         if self.has_given_up {
             return Turn::Over;
         }
         self.obey();
         let had = self.group.len();
         if self.group.is_empty() {
-            self.gather(now_s);
+            self.gather();
         }
         let may_write = now_us >= self.retry_at_us || self.is_stopping;
         let mut is_busy = had != self.group.len();
@@ -333,10 +336,12 @@ impl Appender {
         }
     }
 
-    /// Takes from the stream what there is, up to where the file has to end, with a note of the time
-    /// before it and a mark behind (3).
-    fn gather(&mut self, now_s: i64) {
+    /// Takes from the stream what there is, up to where the file has to end, with notes of its times in
+    /// it and a mark behind (3).
+    fn gather(&mut self) {
         let begins_whole = self.is_group_whole;
+        self.times.follow(self.aof.shared.timestamps.load(Ordering::Relaxed), &self.reader);
+        let begins_at = self.reader.offset();
         let bound = self.rotate_at.front().copied().unwrap_or(u64::MAX);
         loop {
             let room = bound.saturating_sub(self.reader.offset());
@@ -358,21 +363,12 @@ impl Appender {
         if self.group.is_empty() {
             return;
         }
-        let mut head = Vec::new();
-        if begins_whole
-            && self.aof.shared.timestamps.load(Ordering::Relaxed)
-            && now_s != self.noted_s
-        {
-            self.noted_s = now_s;
-            head = format!("#TS:{now_s}\r\n").into_bytes();
-        }
+        self.times.note(&mut self.group, begins_at, begins_whole, &self.reader);
         let will_mark = self.sum.bytes() + self.group.len() as u64 >= SECTOR_BYTES;
         if begins_whole && will_mark && !self.has_opened {
             (self.must_open, self.has_opened, self.sum) = (true, true, Sum::default());
         }
-        self.sum.add(&head);
         self.sum.add(&self.group);
-        self.group.splice(0..0, head);
         if self.is_group_whole && self.has_opened && self.sum.bytes() >= SECTOR_BYTES {
             self.mark = Some(std::mem::take(&mut self.sum));
         }

@@ -37,6 +37,7 @@ Usage: ochre-server [/path/to/redis.conf] [options] [-]
        ochre-server -h | --help
        ochre-server --test-memory <megabytes>
        ochre-server --check-system
+       ochre-server --restore-at <when> <data directory or backup> <new directory>
 
 Each option of the configuration file is also an argument: its name after --, then its value.
 Arguments win over the standard input, and that wins over the file.

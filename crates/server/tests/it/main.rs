@@ -14,6 +14,7 @@ mod hostile;
 mod insight;
 mod live_config;
 mod protocol;
+mod restore;
 mod running;
 mod start;
 mod stop;

@@ -170,7 +170,7 @@ impl World {
         // Under everysec about four groups share a sync.
         self.now_us += 300_000;
         let Some(appender) = &mut self.appender else { return };
-        while appender.step(self.now_us, 1) {}
+        while appender.step(self.now_us) {}
     }
 
     /// A base of everything so far, as a snapshot would make it.

@@ -46,7 +46,8 @@ impl Appender {
 
     fn begin_file(&mut self, bytes: u64) {
         (self.file_bytes, self.synced_bytes) = (bytes, bytes);
-        (self.sum, self.has_opened, self.noted_s) = (Sum::default(), false, 0);
+        (self.sum, self.has_opened) = (Sum::default(), false);
+        self.times.begin_file();
         (self.must_open, self.is_group_whole, self.is_file_suspect) = (false, true, false);
     }
 
