@@ -54,6 +54,16 @@ impl Server {
     /// Starts `program` without persistence, with `threads` threads that run or serve commands,
     /// on `core` or on any.
     pub(crate) fn start(program: &Path, threads: usize, core: Option<usize>) -> Result<Server> {
+        Server::start_with(program, threads, core, &[])
+    }
+
+    /// As [`Server::start`], with more options.
+    pub(crate) fn start_with(
+        program: &Path,
+        threads: usize,
+        core: Option<usize>,
+        options: &[&str],
+    ) -> Result<Server> {
         // The port is free when we look; nothing else takes it before the server does.
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let dir = std::env::temp_dir().join(format!("ochre-bench-{}-{port}", std::process::id()));
@@ -65,6 +75,7 @@ impl Server {
             .args(["--appendonly", "no", "--io-threads", &threads.to_string()])
             .args(["--maxclients", "2000", "--enable-debug-command", "yes", "--dir"])
             .arg(&dir)
+            .args(options)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -122,13 +133,16 @@ impl Server {
 
     /// Resident memory.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let kib: u64 = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok())
-            .context("/proc/PID/status has no VmRSS")?;
-        Ok(kib * 1024)
+        resident_bytes(self.process.id())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its working directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn cpu_ns(&self) -> Result<u64> {
@@ -155,6 +169,17 @@ impl Drop for Server {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Resident memory of a process.
+pub(crate) fn resident_bytes(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let kib: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok())
+        .context("/proc/PID/status has no VmRSS")?;
+    Ok(kib * 1024)
 }
 
 fn number(text: &str, field: usize) -> Result<u64> {

@@ -123,7 +123,11 @@ pub(crate) fn two_cores(setup: &Setup, load: &Path, workloads: &[&Workload]) -> 
     Ok(())
 }
 
-fn fill(setup: &Setup, servers: &mut [&mut Server], workloads: &[&Workload]) -> Result<()> {
+pub(super) fn fill(
+    setup: &Setup,
+    servers: &mut [&mut Server],
+    workloads: &[&Workload],
+) -> Result<()> {
     for keys in Keys::ALL {
         if workloads.iter().any(|workload| workload.keys == keys) {
             for server in &mut *servers {
@@ -136,7 +140,7 @@ fn fill(setup: &Setup, servers: &mut [&mut Server], workloads: &[&Workload]) -> 
 
 /// Measures each server once a round, with the load on its core, and gives the medians in the
 /// servers' order.
-fn in_turns(
+pub(super) fn in_turns(
     setup: &Setup,
     workload: &Workload,
     load: &Path,

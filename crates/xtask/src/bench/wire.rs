@@ -72,13 +72,13 @@ impl Connection {
         }
     }
 
-    fn send(&mut self) -> Result<()> {
+    pub(crate) fn send(&mut self) -> Result<()> {
         self.stream.write_all(&self.requests).context("send to the server")?;
         self.requests.clear();
         Ok(())
     }
 
-    fn reply(&mut self) -> Result<Reply> {
+    pub(crate) fn reply(&mut self) -> Result<Reply> {
         let mut line = String::new();
         self.reader.read_line(&mut line).context("read from the server")?;
         let line = line.strip_suffix("\r\n").context("the server closed the connection")?;
