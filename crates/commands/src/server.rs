@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   config    CONFIG GET SET RESETSTAT REWRITE       info      INFO
-//!   aof       BGREWRITEAOF
+//!   aof       BGREWRITEAOF                           backup    BACKUP START SEAL …
 //!   memory    MEMORY USAGE STATS DOCTOR …            debug     DEBUG …
 //!   flush     FLUSHALL FLUSHDB SWAPDB DBSIZE         shutdown  SHUTDOWN
 //!   status    TIME ROLE                              lolwut    LOLWUT
@@ -14,6 +14,7 @@
 //! waits for them often.
 
 mod aof;
+mod backup;
 mod config;
 mod debug;
 mod flush;
@@ -31,6 +32,7 @@ mod status;
 use engine::{CmdError, CmdResult, Command, Cx};
 
 pub const COMMANDS: &[Command] = &[
+    backup::BACKUP,
     aof::BGREWRITEAOF,
     save::BGSAVE,
     slowlog::COMMANDLOG,

@@ -198,6 +198,16 @@ impl<'a> Cx<'a> {
         self.engine.begin_rewrite(&mut self.db.access, now_ms, is_amid)
     }
 
+    /// BACKUP START. The gate is closed.
+    ///
+    /// # Errors
+    /// It cannot be begun.
+    pub fn begin_backup(&mut self) -> CmdResult {
+        let now_ms = self.now_ms();
+        let is_amid = self.db.effects.is_amid();
+        self.engine.begin_backup(&mut self.db.access, now_ms, is_amid)
+    }
+
     /// Makes `appendonly` true, as CONFIG SET has it. The gate is closed.
     ///
     /// # Errors

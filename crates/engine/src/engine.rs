@@ -31,6 +31,7 @@ use store::lazyfree::LazyFree;
 use store::{Gate, Keyspace, PerWorker, Seat, World};
 
 use crate::aof::{Holding, Rewrites};
+use crate::backup::Backup;
 use crate::blocked::Waits;
 use crate::client::Client;
 use crate::client_memory::ClientMemory;
@@ -156,6 +157,7 @@ pub struct Engine {
     pub journal: Journal,
     /// The append only file; off while `appendonly` is.
     pub aof: Aof,
+    pub(crate) backup: Backup,
     pub(crate) aof_lock: Mutex<Option<DirLock>>,
     pub(crate) holding: Arc<Holding>,
     pub(crate) rewrites: Rewrites,
@@ -271,6 +273,7 @@ impl Engine {
             gate,
             journal: Journal::new(workers, backlog),
             aof: Aof::new(),
+            backup: Backup::default(),
             aof_lock: Mutex::new(None),
             holding: Holding::new(workers),
             rewrites: Rewrites::default(),

@@ -203,6 +203,9 @@ fixed! {
     LOADING = "LOADING Redis is loading the dataset in memory";
     BACKGROUND_SAVE_RUNS = "ERR Background save already in progress";
     SNAPSHOT_RUNS = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    BACKUP_RUNS = "ERR A backup is already in progress";
+    BACKUP_SEALED = "ERR A sealed backup is there: copy it, then remove it with BACKUP CLEANUP";
+    BACKUP_DIR_NOT_EMPTY = "ERR The directory of backups (backupdirname) is not empty";
     NO_BACKGROUND_SAVE = "ERR Background saving is currently not in progress or scheduled";
     MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
     OOM = "OOM command not allowed when used memory > 'maxmemory'.";
@@ -327,6 +330,21 @@ impl CmdError {
              persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only \
              scripts. AOF error: {why}"
         ))
+    }
+
+    /// The directory of a backup cannot be used, in the system's words.
+    pub fn backup_dir(why: &str) -> CmdError {
+        CmdError::text(format!("ERR The backup can't be written or removed: {why}"))
+    }
+
+    /// SEAL or ABORT without a backup under way.
+    pub fn backup_not_open(state: &str) -> CmdError {
+        CmdError::text(format!("ERR No backup is open: its state is {state}"))
+    }
+
+    /// CLEANUP without one that has ended.
+    pub fn backup_not_sealed(state: &str) -> CmdError {
+        CmdError::text(format!("ERR No backup is sealed: its state is {state}"))
     }
 
     /// The append only file does not take what was written before.

@@ -9,6 +9,7 @@
 pub mod ahead;
 pub mod aof;
 pub mod attention;
+pub mod backup;
 pub mod batch;
 pub mod blocked;
 pub mod call;

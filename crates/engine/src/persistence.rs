@@ -217,6 +217,7 @@ impl Engine {
         drop(config);
         // The caller's clock may be that of the beginning of a batch, and the stream has later moments.
         let cut_ms = base::clock::unix_ms().max(now_ms);
+        let has_log = self.aof.is_on() && !self.aof.is_waiting_for_base();
         let aux = |name: &str, text: String| (name.as_bytes().to_vec(), text.into_bytes());
         let head = Head {
             aux: vec![
@@ -225,6 +226,8 @@ impl Engine {
                 aux("ctime", (cut_ms / 1000).to_string()),
                 // Ours: restoring the log of an instant needs more than seconds.
                 aux("ctime-ms", cut_ms.to_string()),
+                // Ours too: a snapshot made while there was no log may be newer than an old one.
+                aux("aof-on", u8::from(has_log).to_string()),
                 aux("used-mem", self.host.used_memory().to_string()),
                 aux("aof-base", "0".to_owned()),
             ],

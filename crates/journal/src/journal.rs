@@ -6,7 +6,7 @@ use std::sync::Arc as Owner;
 use crossbeam_utils::CachePadded;
 
 use crate::block::Block;
-use crate::moments::{Moment, Moments};
+use crate::moments::Moment;
 use crate::reader::{Behind, Reader, Slot};
 use crate::retain::{Route, State, Trimmed};
 use crate::spin::{Guard, Spin};
@@ -33,8 +33,9 @@ struct Shared {
     reservation: CachePadded<Reservation>,
     in_flight: Box<[CachePadded<AtomicU64>]>,
     is_on: CachePadded<AtomicBool>,
-    /// Where the moments of records come from: lib.rs (9).
-    clock: CachePadded<AtomicU64>,
+    /// Where the moments of records come from: lib.rs (9). Nothing is ordered by it, so it is no
+    /// business of loom's.
+    clock: CachePadded<std::sync::atomic::AtomicU64>,
     /// Set by the writer of a record that an armed reader waits for, after it has published.
     is_wake_due: CachePadded<AtomicBool>,
 }
@@ -78,7 +79,7 @@ impl Journal {
             }),
             in_flight: (0..workers).map(|_| idle()).collect(),
             is_on: CachePadded::new(AtomicBool::new(false)),
-            clock: CachePadded::new(AtomicU64::new(CLOCK_OFF)),
+            clock: CachePadded::new(std::sync::atomic::AtomicU64::new(CLOCK_OFF)),
             is_wake_due: CachePadded::new(AtomicBool::new(false)),
         };
         Journal { shared: Owner::new(shared) }
@@ -273,6 +274,7 @@ impl Journal {
 
     pub(crate) fn remove(&self, slot: &Owner<Slot>) {
         let mut state = self.state();
+        self.shared.keep_moments(&mut state, slot, false);
         state.readers.retain(|other| !Owner::ptr_eq(other, slot));
         if !state.readers.is_empty() {
             drop(state);
@@ -303,11 +305,8 @@ impl Journal {
     }
 
     /// Keeps the moments of records from now on, or no longer: lib.rs (9).
-    pub(crate) fn keep_moments(&self, is_wanted: bool) {
-        let mut state = self.state();
-        state.moments = Moments::default();
-        let clock = if is_wanted { CLOCK_REAL } else { CLOCK_OFF };
-        self.shared.clock.store(clock, Ordering::Relaxed);
+    pub(crate) fn keep_moments(&self, slot: &Owner<Slot>, is_wanted: bool) {
+        self.shared.keep_moments(&mut self.state(), slot, is_wanted);
     }
 
     /// Has it be this moment until the next call, for tests. Moments are being kept.
@@ -316,10 +315,8 @@ impl Journal {
     }
 
     /// Takes the moments of all records that begin below `offset`.
-    pub(crate) fn take_moments(&self, offset: u64, into: &mut Vec<Moment>) {
-        if self.shared.clock.load(Ordering::Relaxed) != CLOCK_OFF {
-            self.state().moments.take(offset, into);
-        }
+    pub(crate) fn take_moments(&self, slot: &Owner<Slot>, offset: u64, into: &mut Vec<Moment>) {
+        self.state().moments.take(Owner::as_ptr(slot).addr(), offset, into);
     }
 
     /// Lets go of the blocks nobody needs any more.
@@ -377,6 +374,18 @@ impl Journal {
     pub(crate) fn behind(&self, state: &State, offset: u64) -> Behind {
         let tail = self.tail();
         Behind { offset, first_offset: state.first_offset(tail), tail }
+    }
+}
+
+impl Shared {
+    fn keep_moments(&self, state: &mut State, slot: &Owner<Slot>, is_wanted: bool) {
+        let is_wanted = state.moments.keep(Owner::as_ptr(slot).addr(), is_wanted);
+        match (is_wanted, self.clock.load(Ordering::Relaxed)) {
+            (false, _) => self.clock.store(CLOCK_OFF, Ordering::Relaxed),
+            (true, CLOCK_OFF) => self.clock.store(CLOCK_REAL, Ordering::Relaxed),
+            // A test may have set it.
+            (true, _) => {}
+        }
     }
 }
 

@@ -145,14 +145,14 @@ impl Reader {
     }
 
     /// Takes the moments of the records that begin in what was read, if they are kept
-    /// ([`Journal::keep_moments`]). There is one who does.
+    /// ([`Reader::keep_moments`]).
     pub fn take_moments(&self, into: &mut Vec<Moment>) {
-        self.journal.take_moments(self.offset, into);
+        self.journal.take_moments(&self.slot, self.offset, into);
     }
 
-    /// Has the moments of records kept from now on, or no longer.
+    /// Has the moments of records kept for this reader from now on, or no longer.
     pub fn keep_moments(&self, is_wanted: bool) {
-        self.journal.keep_moments(is_wanted);
+        self.journal.keep_moments(&self.slot, is_wanted);
     }
 
     /// Hands over everything published so far, block by block, and returns how many bytes it was.

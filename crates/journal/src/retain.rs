@@ -164,7 +164,7 @@ impl State {
         self.end = 0;
         self.published = 0;
         self.db = None;
-        self.moments = Moments::default();
+        self.moments.clear();
         self.blocks.drain(..).chain(self.spare.take()).collect()
     }
 

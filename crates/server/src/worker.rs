@@ -378,6 +378,7 @@ impl Worker {
                 self.renew_certificates();
                 self.save_if_due(inside);
                 self.rewrite_aof_if_due(inside);
+                self.begin_backup_if_due(inside);
             }
             let ticks = store::ticks::now().wrapping_sub(began);
             engine.stats[self.index].cron_ticks.add(ticks);

@@ -6,7 +6,6 @@ use crate::option::Opt;
 use crate::option::declare::*;
 
 const NO_CHILD: &str = "Ochre never forks";
-const BACKUP: &str = "BACKUP";
 
 pub(super) const OPTIONS: &[Opt] = &[
     of_kind(
@@ -89,10 +88,9 @@ pub(super) const OPTIONS: &[Opt] = &[
     text("backupdirname", "backupdir", "Directory of backups within 'dir'.")
         .at_start()
         .hidden()
-        .checked(check::backupdirname)
-        .later(BACKUP),
+        .checked(check::backupdirname),
     int("backup-sealed-ttl", 0, MAX, "0", "Seconds a finished backup is kept; 0 is for ever.")
-        .later(BACKUP),
+        .now(),
     yes_no("appendonly", "no", "Log every write to the append only file.").now(),
     text("appendfilename", "appendonly.aof", "First part of its files' names.")
         .at_start()

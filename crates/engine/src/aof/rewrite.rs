@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use ::base::disk::reason;
 use config::id;
-use journal::aof::{Appender, Files};
+use journal::aof::{Aof, Appender, Files};
 use rdb::feed::End;
 use store::Access;
 
@@ -80,33 +80,19 @@ impl Engine {
     /// The data set as of now becomes a base.
     fn take_base(&self, access: &mut Access<'_>, now_ms: i64, files: Files) {
         self.rewrites.is_scheduled.store(false, Relaxed);
-        let config = self.config();
-        let form = match config.flag(id::AOF_USE_RDB_PREAMBLE) {
-            true => Form::Snapshot,
-            false => Form::Commands { notes_time: config.flag(id::AOF_TIMESTAMP_ENABLED) },
-        };
-        let syncs = config.flag(id::AOF_REWRITE_INCREMENTAL_FSYNC);
-        let keeps_history = config.flag(id::AOF_DISABLE_AUTO_GC);
-        drop(config);
-        let job = Arc::new(self.new_base_job(access, now_ms, form));
-        self.cut(access, Box::new(Arc::clone(&job.feed)));
-        *self.rewrites.job.lock().expect("nobody panics noting a rewrite") = Some(job.clone());
-        self.host.log('*', "Background append only file rewriting started");
-        let base = Base { job, form, files, syncs, limits: self.settings.limits() };
-        let (aof, host, epoch) = (self.aof.clone(), self.host.clone(), self.aof.epoch());
-        if aof.is_on() {
-            self.host.in_background(
-                "aof-rewrite",
-                Box::new(move || {
-                    let written = base.write().map(|path| (path, form.extension()));
-                    aof.install(epoch, written.map_err(|error| reason(&error)));
-                }),
-            );
+        if self.aof.is_on() {
+            let job = self.write_base(access, now_ms, files, &self.aof);
+            *self.rewrites.job.lock().expect("nobody panics noting a rewrite") = Some(job);
             return;
         }
+        let keeps_history = self.config().flag(id::AOF_DISABLE_AUTO_GC);
+        let (base, aof, host) =
+            (self.cut_base(access, now_ms, files), self.aof.clone(), self.host.clone());
+        *self.rewrites.job.lock().expect("nobody panics noting a rewrite") = Some(base.job.clone());
         self.host.in_background(
             "aof-rewrite",
             Box::new(move || {
+                let form = base.form;
                 let installed = base.write().and_then(|path| {
                     base.files.install_alone(&path, form.extension(), keeps_history)
                 });
@@ -120,6 +106,41 @@ impl Engine {
                 aof.end_alone(installed.is_ok());
             }),
         );
+    }
+
+    /// The data set as of now becomes the base of this log, which is on.
+    pub(crate) fn write_base(
+        &self,
+        access: &mut Access<'_>,
+        now_ms: i64,
+        files: Files,
+        aof: &Aof,
+    ) -> Arc<SaveJob> {
+        let (base, aof, epoch) = (self.cut_base(access, now_ms, files), aof.clone(), aof.epoch());
+        let job = base.job.clone();
+        self.host.in_background(
+            "aof-rewrite",
+            Box::new(move || {
+                let written = base.write().map(|path| (path, base.form.extension()));
+                aof.install(epoch, written.map_err(|error| reason(&error)));
+            }),
+        );
+        job
+    }
+
+    /// The cut, for whoever writes the base.
+    fn cut_base(&self, access: &mut Access<'_>, now_ms: i64, files: Files) -> Base {
+        let config = self.config();
+        let form = match config.flag(id::AOF_USE_RDB_PREAMBLE) {
+            true => Form::Snapshot,
+            false => Form::Commands { notes_time: config.flag(id::AOF_TIMESTAMP_ENABLED) },
+        };
+        let syncs = config.flag(id::AOF_REWRITE_INCREMENTAL_FSYNC);
+        drop(config);
+        let job = Arc::new(self.new_base_job(access, now_ms, form));
+        self.cut(access, Box::new(Arc::clone(&job.feed)));
+        self.host.log('*', "Background append only file rewriting started");
+        Base { job, form, files, syncs, limits: self.settings.limits() }
     }
 
     /// Makes `appendonly` true, as CONFIG SET has it. The gate is closed.

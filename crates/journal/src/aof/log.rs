@@ -42,6 +42,9 @@ pub(super) enum Order {
     /// It is in this file, or there is none.
     Install(u64, NewBase),
     Stop,
+    /// As soon as this is written down.
+    StopAt(u64),
+    Abandon,
 }
 
 /// A base on the disk, and the extension of its name; or why there is none.
@@ -285,11 +288,28 @@ impl Aof {
 
     /// Writes down all there is, forces it to the disk and ends. No more may be appended.
     pub fn stop(&self) {
+        self.end_with(Order::Stop);
+    }
+
+    /// As [`Aof::stop`], of what stands before `offset` at the end of a record: more may be appended. What
+    /// is durable then says whether it is on the disk.
+    pub fn stop_at(&self, offset: u64) {
+        self.end_with(Order::StopAt(offset));
+    }
+
+    /// Ends without writing any more.
+    pub fn abandon(&self) {
+        self.end_with(Order::Abandon);
+    }
+
+    fn end_with(&self, order: Order) {
         self.shared.epoch.fetch_add(1, Ordering::SeqCst);
-        self.order(Order::Stop);
+        self.order(order);
         let thread = self.shared.thread.lock().expect("nobody panics with the thread").take();
-        if let Some((_, thread)) = thread {
-            thread.join().expect("the writer does not panic");
+        match thread {
+            Some((_, thread)) => thread.join().expect("the writer does not panic"),
+            // Nobody will obey.
+            None => self.shared.orders.lock().expect("nobody panics with orders").clear(),
         }
     }
 

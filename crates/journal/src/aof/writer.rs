@@ -107,6 +107,8 @@ pub struct Appender {
     /// A sync of this file has failed (4).
     is_file_suspect: bool,
     is_stopping: bool,
+    /// Where it ends.
+    stop_at: Option<u64>,
     has_given_up: bool,
 }
 
@@ -208,6 +210,7 @@ impl Appender {
             sync_failed: false,
             is_file_suspect: false,
             is_stopping: false,
+            stop_at: None,
             has_given_up: false,
         }
     }
@@ -256,11 +259,15 @@ impl Appender {
             return Turn::Over;
         }
         self.obey();
+        if self.has_given_up {
+            return Turn::Over;
+        }
         let had = self.group.len();
         if self.group.is_empty() {
             self.gather();
         }
-        let may_write = now_us >= self.retry_at_us || self.is_stopping;
+        let shall_end = self.is_stopping || self.stop_at.is_some();
+        let may_write = now_us >= self.retry_at_us || shall_end;
         let mut is_busy = had != self.group.len();
         if !self.group.is_empty() && may_write {
             is_busy |= self.write(now_us);
@@ -271,6 +278,12 @@ impl Appender {
             self.begin_next();
             is_busy = true;
         }
+        if self.stop_at == Some(self.gathered) && self.group.is_empty() {
+            self.sync();
+            self.close();
+            self.end();
+            return Turn::Over;
+        }
         if self.is_stopping && self.group.is_empty() && self.reader.offset() == self.gathered {
             // Whatever arrived before the order has been gathered above.
             if !matches!(self.reader.chunk(), Ok([_, ..])) {
@@ -280,7 +293,7 @@ impl Appender {
                 return Turn::Over;
             }
         }
-        if self.is_stopping && !self.group.is_empty() && !is_busy {
+        if shall_end && !self.group.is_empty() && !is_busy {
             self.outside.log('#', "The end of the stream could not be written to the AOF");
             return Turn::Over;
         }
@@ -332,6 +345,11 @@ impl Appender {
                     let _ = base.map(|(path, _)| self.files.disk.remove(&path));
                 }
                 Some(Order::Stop) => self.is_stopping = true,
+                Some(Order::StopAt(offset)) => self.stop_at = Some(offset),
+                Some(Order::Abandon) => {
+                    self.has_given_up = true;
+                    self.end();
+                }
             }
         }
     }
@@ -343,6 +361,7 @@ impl Appender {
         self.times.follow(self.aof.shared.timestamps.load(Ordering::Relaxed), &self.reader);
         let begins_at = self.reader.offset();
         let bound = self.rotate_at.front().copied().unwrap_or(u64::MAX);
+        let bound = bound.min(self.stop_at.unwrap_or(u64::MAX));
         loop {
             let room = bound.saturating_sub(self.reader.offset());
             let taken = match self.reader.chunk() {

@@ -15,7 +15,7 @@
 
 use base::clock::unix_ms;
 use engine::clients::ClientIndex;
-use store::Inside;
+use store::{Access, Inside};
 
 use super::Worker;
 use crate::driver::Interest;
@@ -68,6 +68,15 @@ impl Worker {
         self.runner.now_ms = unix_ms();
         if let Err(why) = began {
             self.engine.host.log('#', &why.0);
+        }
+    }
+
+    /// Looks after the backup; one that had to wait begins.
+    pub(super) fn begin_backup_if_due(&mut self, inside: &mut Inside<'_>) {
+        if self.engine.is_backup_due() {
+            let _world = inside.close();
+            let mut access = Access::world(&self.engine.keyspace);
+            self.engine.begin_pending_backup(&mut access, unix_ms());
         }
     }
 

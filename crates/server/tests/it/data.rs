@@ -239,3 +239,90 @@ fn all_is_loaded_although_it_is_more_than_may_be() {
     assert_eq!(ann.ask("DBSIZE"), "300");
     assert!(ann.ask("SET m v").starts_with("OOM"));
 }
+
+#[test]
+fn a_snapshot_that_is_newer_than_a_log_of_before_is_not_forgotten() {
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("SET k old"), "OK");
+    end(server, Signal::KILL);
+    // The log is off for a while.
+    let (server, mut ann) = start(&data, &["--save", ""]);
+    assert_eq!(ann.ask("SET k new"), "OK");
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    refused(&data, &LOG, "dump.rdb was saved while the AOF was off");
+    // As the text says.
+    std::fs::rename(data.path("appendonlydir"), data.path("away")).expect("it is there");
+    let (server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("GET k"), "new");
+    // The log begins with that snapshot, and is not older.
+    assert_eq!(ann.ask("SET k newer"), "OK");
+    end(server, Signal::KILL);
+    let (server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("GET k"), "newer");
+    // One that is saved beside the log says nothing against it.
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    let (_server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("GET k"), "newer");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused_and_a_save_into_it_fails() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("SET k v"), "OK");
+    end(server, Signal::KILL);
+    let closed = |is_closed: bool| {
+        let mode = if is_closed { 0o555 } else { 0o755 };
+        for dir in [data.path("appendonlydir"), data.path("")] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir, mode).expect("it is ours");
+        }
+    };
+    closed(true);
+    // Whoever may do anything is not kept out by a mode.
+    let is_root = std::fs::write(data.path("appendonlydir/probe"), "").is_ok();
+    if is_root {
+        std::fs::remove_file(data.path("appendonlydir/probe")).expect("it was just made");
+    } else {
+        refused(&data, &LOG, "Permission denied");
+    }
+    closed(false);
+    // A file where the directory should be keeps everybody out.
+    let other = Folder::new();
+    other.write("appendonlydir", "a file");
+    refused(&other, &LOG, "appendonlydir");
+    let (_server, mut ann) = start(&data, &LOG);
+    assert_eq!(ann.ask("GET k"), "v");
+}
+
+#[test]
+fn a_value_of_512_megabytes_is_saved_logged_and_loaded() {
+    if std::env::var_os("RUN_SLOW_TESTS").is_none() {
+        return;
+    }
+    const BYTES: usize = 512 << 20;
+    let data = Folder::new();
+    let (server, mut ann) = start(&data, &LOG);
+    // The last byte makes it as long as it may be.
+    assert_eq!(ann.ask(&format!("SETRANGE k {} x", BYTES - 1)), BYTES.to_string());
+    assert_eq!(ann.ask("SET l after"), "OK");
+    end(server, Signal::KILL);
+    let (server, mut ann) = start(&data, &LOG);
+    until("it has loaded", || !ann.ask("STRLEN k").contains("LOADING"));
+    assert_eq!(ann.ask("STRLEN k"), BYTES.to_string());
+    rewritten(&mut ann);
+    assert_eq!(ann.ask("SAVE"), "OK");
+    end(server, Signal::KILL);
+    for more in [&LOG[..], &["--save", ""]] {
+        let (server, mut ann) = start(&data, more);
+        until("it has loaded", || !ann.ask("STRLEN k").contains("LOADING"));
+        assert_eq!(ann.ask("STRLEN k"), BYTES.to_string());
+        assert_eq!(ann.ask("MGET l"), "after");
+        assert_eq!(ann.ask(&format!("GETRANGE k {} -1", BYTES - 2)), "\0x");
+        end(server, Signal::KILL);
+    }
+}

@@ -4,6 +4,7 @@
 //! condition until it holds.
 
 mod admin;
+mod backup;
 mod busy;
 mod client_limits;
 mod crash;

@@ -5,12 +5,18 @@
 //!
 //! (1) A log is never begun, or taken for shorter than it is, beside files with data that the
 //!     manifest does not name: a manifest that is missing or old is refused.
+//! (2) A log that was off for a while, in which the data set was saved, is refused: its data is older.
+//!     Only of snapshots of ours is that known.
 
 use std::io;
 
-use ::base::disk::{Disk, Found, reason};
+use ::base::disk::{Disk, Found, Open, reason};
+use config::id;
 use journal::aof::{Files, Manifest};
+use rdb::load::{Item, Loader, Terms};
+use store::Limits;
 
+use crate::aof::base::Reading;
 use crate::engine::Engine;
 
 /// Takes back what a crash left half-way.
@@ -45,6 +51,7 @@ pub(super) fn find(engine: &Engine, files: &Files) -> Result<Option<Manifest>, S
                 log("Successfully migrated an old-style AOF");
             }
             refuse_newer(files, &manifest)?;
+            refuse_stale(files, &manifest, &engine.config().text(id::DBFILENAME))?;
             Ok(Some(manifest))
         }
         None => {
@@ -117,4 +124,44 @@ fn refuse_newer(files: &Files, manifest: &Manifest) -> Result<(), String> {
             files.manifest_path().display()
         )),
     }
+}
+
+/// A snapshot that was made after the log had been switched off (2).
+fn refuse_stale(files: &Files, manifest: &Manifest, name: &str) -> Result<(), String> {
+    let path = files.above.join(name);
+    let snapshot = made(&*files.disk, &path);
+    let base = manifest.base.as_ref().and_then(|base| made(&*files.disk, &files.path(&base.name)));
+    let (Some(snapshot), Some(base)) = (snapshot, base) else { return Ok(()) };
+    if snapshot.has_log || snapshot.ms <= base.ms {
+        return Ok(());
+    }
+    Err(format!(
+        "Fatal error: {name} was saved while the AOF was off, and is newer than the AOF in {}: \
+         starting would lose what is in it. Move the AOF's directory away to begin one with {name}, \
+         or move {name} away to start with the AOF.",
+        files.dir().display()
+    ))
+}
+
+/// What a snapshot of ours says of its making.
+struct Made {
+    ms: i64,
+    has_log: bool,
+}
+
+/// None if it does not say so, or is no snapshot: whoever loads it will tell.
+fn made(disk: &dyn Disk, path: &std::path::Path) -> Option<Made> {
+    let file = disk.open(path, Open::Read).ok()?;
+    let terms = Terms { limits: Limits::default(), checks_crc: false, any_version: true };
+    let mut loader = Loader::new(Reading(file), terms).ok()?;
+    let (mut ms, mut has_log) = (None, None);
+    while let Ok(Item::Aux { name, text }) = loader.item() {
+        match &name[..] {
+            b"ctime-ms" => ms = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
+            b"aof-on" => has_log = Some(text == b"1"),
+            _ => {}
+        }
+    }
+    // The base of an empty data set has no log to speak of.
+    Some(Made { ms: ms?, has_log: has_log.unwrap_or(true) })
 }
