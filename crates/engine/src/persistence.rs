@@ -309,6 +309,12 @@ impl Engine {
         }
     }
 
+    /// What of the snapshot under way was handed over and waits to be written, in bytes.
+    pub fn snapshot_waiting_bytes(&self) -> usize {
+        let snapshot = self.persistence.state().snapshot.clone();
+        snapshot.map_or(0, |snapshot| snapshot.waiting_bytes())
+    }
+
     fn end_sweep(&self, snapshot: &Arc<Snapshot>) {
         let mut state = self.persistence.state();
         if state.snapshot.as_ref().is_some_and(|current| Arc::ptr_eq(current, snapshot)) {

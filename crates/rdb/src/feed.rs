@@ -10,8 +10,9 @@
 //!
 //! # Limits
 //!
-//! The sweep stops while more than [`FULL_BYTES`] wait. Writers who must hand over do not: if they
-//! overwrite faster than the disk takes it, the queue grows, at most by what was there at the cut.
+//! The sweep stops while more than [`FULL_BYTES`] wait. Writers who must hand over do not wait here, where
+//! they hold a shard: their worker slows down between its turns, so the queue is bounded by what it
+//! allows and one turn of each (`server/src/worker/persist.rs`).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -206,6 +207,10 @@ impl Sink for Feed {
 
     fn is_full(&self) -> bool {
         self.waiting_bytes.load(Relaxed) > FULL_BYTES
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Relaxed)
     }
 
     fn swept(&self) {

@@ -165,6 +165,7 @@ impl Worker {
             self.driver.wait(Some(timeout), &mut events)?;
             let began = store::ticks::now();
             let commands_before = engine.stats[self.index].commands.get();
+            let dirty_before = engine.stats[self.index].dirty.get();
             let mut inside = engine.gate.enter(&mut seat);
             self.floor.exchange(&mut inside, &mut self.conns);
             if engine.mail.has_mail(self.index) {
@@ -196,6 +197,11 @@ impl Worker {
             drop(inside);
             engine.journal.wake_readers();
             engine.wake_mailboxes();
+            if engine.persistence.has_sweep()
+                && engine.stats[self.index].dirty.get() != dirty_before
+            {
+                self.slow_down_for_snapshot();
+            }
             let stats = &engine.stats[self.index];
             stats.turns.add(1);
             let ticks = store::ticks::now().wrapping_sub(began);

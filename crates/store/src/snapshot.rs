@@ -48,6 +48,11 @@ pub trait Sink: Send + Sync {
         false
     }
 
+    /// What waits to be written, in bytes.
+    fn waiting_bytes(&self) -> usize {
+        0
+    }
+
     /// All has been handed over.
     fn swept(&self) {}
 }
@@ -59,6 +64,10 @@ impl<S: Sink> Sink for Arc<S> {
 
     fn is_full(&self) -> bool {
         S::is_full(self)
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        S::waiting_bytes(self)
     }
 
     fn swept(&self) {
@@ -134,6 +143,11 @@ impl Snapshot {
         if !self.is_cancelled() {
             self.sink.swept();
         }
+    }
+
+    /// What was handed over and waits to be written, in bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.sink.waiting_bytes()
     }
 
     pub fn is_cancelled(&self) -> bool {

@@ -15,6 +15,11 @@ use super::Worker;
 const SWEEP_US_MAX: u64 = 1000;
 /// A busy worker gives the sweep this part of the time that its turn took.
 const BUSY_SHARE: u64 = 4;
+/// While more than the first waits to be written, a worker that writes pauses after each turn: the
+/// longer the more it is, and from the second on until it is less.
+const WAITING_BYTES: std::ops::Range<usize> = 16 << 20..64 << 20;
+const PAUSE_US_MAX: u64 = 4000;
+
 /// Part of a load between two turns, in microseconds.
 const LOAD_US: u64 = 5000;
 
@@ -29,6 +34,21 @@ impl Worker {
             }
         };
         self.sweep = self.engine.sweep(budget_us);
+    }
+
+    /// Who overwrites hands over what was there, and the disk may be slower: then writers wait for it
+    /// here, where they hold nothing, and what waits in memory is bounded.
+    pub(super) fn slow_down_for_snapshot(&self) {
+        loop {
+            let waiting = self.engine.snapshot_waiting_bytes();
+            let pause_us = pause_us(waiting);
+            if pause_us > 0 {
+                std::thread::sleep(Duration::from_micros(pause_us));
+            }
+            if waiting < WAITING_BYTES.end || self.engine.shutting_down.load(Relaxed) {
+                return;
+            }
+        }
     }
 
     /// How long the loop may wait for events; none: as long as it likes.
@@ -81,5 +101,24 @@ impl Worker {
         if let Err(why) = self.engine.begin_save(&mut access, now_ms) {
             self.engine.host.log('#', &why.0);
         }
+    }
+}
+
+/// How long a worker pauses after a turn in which it wrote, in microseconds.
+fn pause_us(waiting: usize) -> u64 {
+    let over = waiting.saturating_sub(WAITING_BYTES.start) as u64;
+    (over * PAUSE_US_MAX / WAITING_BYTES.len() as u64).min(PAUSE_US_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fuller_the_longer() {
+        assert_eq!(pause_us(0), 0);
+        assert_eq!(pause_us(WAITING_BYTES.start), 0);
+        assert_eq!(pause_us(40 << 20), PAUSE_US_MAX / 2);
+        assert_eq!(pause_us(usize::MAX >> 20), PAUSE_US_MAX);
     }
 }

@@ -326,3 +326,31 @@ fn a_value_of_512_megabytes_is_saved_logged_and_loaded() {
         end(server, Signal::KILL);
     }
 }
+
+#[test]
+fn overwrites_during_a_slow_save_do_not_fill_the_memory() {
+    const KEYS: u64 = 400;
+    const BYTES: u64 = 512 << 10;
+    let data = Folder::new();
+    let slowly = ["--save", "", "--rdb-key-save-delay", "2000", "--rdbcompression", "no"];
+    let (server, mut ann) = start(&data, &[&slowly[..], &["--io-threads", "1"]].concat());
+    for n in 0..KEYS {
+        assert_eq!(ann.ask(&format!("SETRANGE k:{n} {} x", BYTES - 1)), BYTES.to_string());
+    }
+    let memory = |ann: &mut Session| -> u64 {
+        let info = ann.ask("INFO memory");
+        let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        line.and_then(|n| n.trim().parse().ok()).expect("a number")
+    };
+    let before = memory(&mut ann);
+    assert_eq!(ann.ask("BGSAVE"), "Background saving started");
+    let mut most = 0;
+    for n in 0..KEYS {
+        assert_eq!(ann.ask(&format!("SETRANGE k:{n} 0 y")), BYTES.to_string());
+        most = most.max(memory(&mut ann));
+    }
+    // What waits, what is being written, and buffers; without a bound it would be 200 MiB.
+    let more = most.saturating_sub(before) >> 20;
+    assert!(more < 100, "{more} MiB");
+    end(server, Signal::KILL);
+}
