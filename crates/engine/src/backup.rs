@@ -333,6 +333,10 @@ impl Engine {
 
     /// Now and then: whether one that waits can begin, for [`Engine::begin_pending_backup`].
     pub fn is_backup_due(&self) -> bool {
+        if self.backup.state.try_lock().is_err() {
+            // It is being sealed, which waits for its disk: nobody else shall.
+            return false;
+        }
         let state = self.backup_state();
         let ttl_s = self.config().int(id::BACKUP_SEALED_TTL);
         let now_s = ::base::clock::unix_ms() / 1000;
