@@ -25,13 +25,13 @@ pub(crate) mod declared;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 use command::table::CommandId;
 use config::id;
 use crossbeam_utils::CachePadded;
-use script::{Flags, Policy, Registered, Script, State, StateOptions};
+use script::{Bell, Flags, Policy, Registered, Script, State, StateOptions};
 use sha1::{Digest, Sha1};
 
 use self::cache::{Cache, Known};
@@ -99,6 +99,9 @@ pub struct Scripts {
     cache: Mutex<Cache>,
     eval: Box<[CachePadded<Place>]>,
     libraries: Mutex<Registered>,
+    /// Reminds running scripts to look whether they shall end; its thread is begun with the first state.
+    bell: Arc<Bell>,
+    rings: Once,
     pub evicted: AtomicU64,
     /// Figures for INFO, as they were when the state was last put back.
     pub function_state_bytes: AtomicUsize,
@@ -113,6 +116,8 @@ impl Scripts {
             cache: Mutex::default(),
             eval: (0..workers).map(|_| CachePadded::default()).collect(),
             libraries: Mutex::default(),
+            bell: Arc::default(),
+            rings: Once::new(),
             evicted: AtomicU64::new(0),
             function_state_bytes: AtomicUsize::new(0),
             library_bytes: AtomicUsize::new(0),
@@ -216,14 +221,26 @@ impl Scripts {
     }
 }
 
+impl Drop for Scripts {
+    fn drop(&mut self) {
+        self.bell.end();
+    }
+}
+
 impl Engine {
     fn with_state_options<R>(&self, f: impl FnOnce(&StateOptions<'_>) -> R) -> R {
         let deprecated_api = self.config().flag(id::LUA_ENABLE_DEPRECATED_API);
+        let bell = &self.scripts.bell;
+        self.scripts.rings.call_once(|| {
+            let bell = bell.clone();
+            self.host.in_background("script-bell", Box::new(move || bell.ring_on()));
+        });
         f(&StateOptions {
             redis_version: REDIS_VERSION,
             server: ("ochre", OCHRE_VERSION),
             deprecated_api,
             memory_max: STATE_BYTES_MAX,
+            bell: Some(bell),
         })
     }
 

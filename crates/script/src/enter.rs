@@ -59,6 +59,24 @@ impl Door {
         Ok(Kept { _lua: self.lua.clone(), main: self.main, at })
     }
 
+    /// Calls `f` with what was kept on the top of the state's stack. `f` must raise nothing.
+    pub(crate) fn with(&self, kept: &Kept, f: impl FnOnce(*mut lua_State)) {
+        // SAFETY: the state lives as long as `lua`, and what is kept was kept for it; there is room for a
+        // value outside of any call.
+        unsafe {
+            let top = ffi::lua_gettop(self.main);
+            push(self.main, kept);
+            f(self.main);
+            ffi::lua_settop(self.main, top);
+        }
+    }
+
+    /// What the state calls of us.
+    pub(crate) fn callbacks(&self) -> *mut ffi::lua_Callbacks {
+        // SAFETY: the state lives as long as `lua`.
+        unsafe { ffi::lua_callbacks(self.main) }
+    }
+
     /// Bytes of all that lives in the state.
     pub(crate) fn memory(&self) -> usize {
         // SAFETY: the state lives as long as `lua`; this only reads a counter.
@@ -107,6 +125,14 @@ impl Run<'_, '_> {
         let status = unsafe {
             let top = ffi::lua_gettop(main);
             let status = ffi::lua_cpcall(main, inside, (&raw mut self).cast::<c_void>());
+            if status != ffi::LUA_OK
+                && let Some(globals) = self.globals
+            {
+                // Memory may have been short for KEYS and ARGV, when they were open.
+                ffi::lua_settop(main, top);
+                push(main, globals);
+                ffi::lua_setreadonly(main, -1, 1);
+            }
             ffi::lua_settop(main, top);
             status
         };
@@ -158,7 +184,7 @@ unsafe extern "C-unwind" fn inside(state: *mut lua_State) -> c_int {
         push_array(state, run.argv);
         let mut given = 2;
         if let Some(globals) = run.globals {
-            // Both names are there, so nothing here needs memory: they are never left open.
+            // Both names are there, unless memory was short: see `go`.
             push(state, globals);
             ffi::lua_setreadonly(state, -1, 0);
             ffi::lua_insert(state, -3);

@@ -51,6 +51,7 @@ fn state() -> State {
         server: ("ochre", "0.1.0"),
         deprecated_api: false,
         memory_max: MEMORY_MAX,
+        bell: None,
     })
 }
 

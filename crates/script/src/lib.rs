@@ -27,6 +27,7 @@
 //! limited; a run is interrupted at its loops and calls, to be ended from outside.
 
 mod api;
+mod bell;
 mod bit;
 mod call;
 mod cjson;
@@ -35,6 +36,7 @@ mod enter;
 pub mod fuzz;
 mod interrupt;
 mod library;
+mod native;
 mod raise;
 mod reply;
 mod shebang;
@@ -46,6 +48,7 @@ mod test_escapes;
 mod tests;
 mod value;
 
+pub use bell::Bell;
 pub use library::{Function, Library, Policy, Registered};
 pub use shebang::{Flags, Metadata, library_metadata, script_flags};
 pub use state::{Failure, Script, State, StateOptions};

@@ -12,6 +12,7 @@ use mlua::Function as LuaFunction;
 use resp::Protocol;
 
 use crate::Caller;
+use crate::enter::Kept;
 use crate::shebang::{Flags, library_metadata};
 use crate::state::{Compiled, Failure, State, StateOptions};
 
@@ -53,7 +54,8 @@ pub(crate) fn is_name(name: &str) -> bool {
 pub struct Library {
     pub code: Vec<u8>,
     pub functions: Vec<Function>,
-    callbacks: Vec<Compiled>,
+    main: Compiled,
+    callbacks: Vec<Kept>,
 }
 
 /// All libraries.
@@ -165,7 +167,7 @@ impl Registered {
         }
         let state = self.state.get_or_insert_with(|| State::for_libraries(options));
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let registered = state.load(&source[metadata.code_at..], deadline)?;
+        let (registered, main) = state.load(&source[metadata.code_at..], deadline)?;
         if registered.functions.is_empty() {
             return Err("No functions registered".to_owned());
         }
@@ -174,7 +176,7 @@ impl Registered {
             functions.push(function);
             callbacks.push(state.keep(callback)?);
         }
-        Ok((metadata.name, Library { code: source.to_vec(), functions, callbacks }))
+        Ok((metadata.name, Library { code: source.to_vec(), functions, main, callbacks }))
     }
 
     fn link(&mut self, name: String, library: Library) {
@@ -264,6 +266,6 @@ impl Registered {
         let library = &self.libraries[library];
         let (name, callback) = (&library.functions[index].name, &library.callbacks[index]);
         let state = self.state.as_ref()?;
-        Some(state.run_function(callback, name, keys, argv, caller, protocol, out))
+        Some(state.run_function(&library.main, callback, name, keys, argv, caller, protocol, out))
     }
 }

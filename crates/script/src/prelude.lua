@@ -237,11 +237,18 @@ end
 -- Globals -----------------------------------------------------------------------------------------
 
 local function missing(_, name)
+  -- While a script is compiled these are not there, and no error.
+  if not for_libraries and (name == "KEYS" or name == "ARGV") then return nil end
   error(format("Script attempted to access nonexistent global variable '%s'", raw_tostring(name)), 2)
 end
 
 table.clear(globals)
-getmetatable("").__index = strings
+local meta_of_strings = getmetatable("")
+meta_of_strings.__index = strings
+freeze(meta_of_strings)
+for _, value in next, kept do
+  if type(value) == "table" and not isfrozen(value) then freeze(value) end
+end
 kept._G = globals
 local guard = freeze({ __index = missing })
 if not for_libraries then
@@ -258,10 +265,6 @@ for name, value in next, redis do
 end
 freeze(setmetatable(api, guard))
 local loading = freeze(setmetatable({ redis = api, server = api, _G = globals }, guard))
--- The sandbox makes read-only what the globals hold, which is nothing.
-for _, value in next, kept do
-  if type(value) == "table" and value ~= globals and not isfrozen(value) then freeze(value) end
-end
 freeze(setmetatable(kept, guard))
 local meta = { __index = kept }
 setmetatable(globals, meta)

@@ -3,15 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
-use mlua::{ChunkMode, Function, Lua, MultiValue, Table, Value};
+use mlua::ffi::lua_Callbacks;
+use mlua::{ChunkMode, Compiler, Function, Lua, MultiValue, Table, Value};
 use resp::{ArgBuf, Protocol, Reply};
 
 use crate::Caller;
+use crate::bell::{Bell, Place};
 use crate::enter::{Door, Kept, Run};
-use crate::interrupt::{self, Running};
+use crate::interrupt::Running;
 use crate::library::Registering;
+use crate::native::{Heat, NativeCode};
 
 /// What a state is made with.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +28,8 @@ pub struct StateOptions<'a> {
     pub deprecated_api: bool,
     /// Bytes it may take.
     pub memory_max: usize,
+    /// What reminds its scripts to look at the world; without, their loops and calls are counted.
+    pub bell: Option<&'a Arc<Bell>>,
 }
 
 /// Why a run ended with an error.
@@ -36,12 +42,18 @@ pub struct Failure {
 }
 
 /// What the functions of the state reach besides it.
-#[derive(Default)]
 pub(crate) struct Slot {
     caller: Cell<Option<NonNull<dyn Caller>>>,
     pub(crate) protocol: Cell<Protocol>,
+    /// Loops and calls left to be counted, and how many were given.
     pub(crate) steps: Cell<u32>,
-    is_ending: Cell<bool>,
+    pub(crate) steps_given: Cell<u64>,
+    pub(crate) bell: Option<Arc<Bell>>,
+    pub(crate) place: Arc<Place>,
+    /// What the state calls of us. Set once it is made.
+    pub(crate) callbacks: Cell<*mut lua_Callbacks>,
+    /// Why what runs is to end.
+    ending: Cell<Option<&'static str>>,
     /// While a library loads: what it has registered, and when it must be done.
     pub(crate) loading: RefCell<Option<Registering>>,
     pub(crate) deadline: Cell<Option<Instant>>,
@@ -61,16 +73,47 @@ impl Slot {
         Some(result)
     }
 
+    fn new(bell: Option<&Arc<Bell>>) -> Slot {
+        let place = Arc::new(Place::default());
+        if let Some(bell) = bell {
+            bell.add(&place);
+        }
+        Slot {
+            caller: Cell::default(),
+            protocol: Cell::default(),
+            steps: Cell::default(),
+            steps_given: Cell::default(),
+            bell: bell.cloned(),
+            place,
+            callbacks: Cell::new(std::ptr::null_mut()),
+            ending: Cell::default(),
+            loading: RefCell::default(),
+            deadline: Cell::default(),
+            reply: RefCell::default(),
+            args: RefCell::default(),
+            random: Cell::new(SEED),
+        }
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get().is_some()
+    }
+
     /// Why what runs shall end now, if so.
     pub(crate) fn must_end(&self) -> Option<&'static str> {
-        if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
-            return Some("FUNCTION LOAD timeout");
+        if !self.is_ending() {
+            if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
+                self.ending.set(Some("FUNCTION LOAD timeout"));
+            } else if self.with_caller(|caller| caller.interrupt()).unwrap_or(false) {
+                self.ending.set(Some("Script killed by user with SCRIPT KILL..."));
+            }
         }
-        if !self.is_ending.get() {
-            let ends = self.with_caller(|caller| caller.interrupt()).unwrap_or(false);
-            self.is_ending.set(ends);
-        }
-        self.is_ending.get().then_some("Script killed by user with SCRIPT KILL...")
+        self.ending.get()
+    }
+
+    /// Loops and calls that were counted in the run that has ended.
+    fn steps_taken(&self) -> u64 {
+        self.steps_given.get() - u64::from(self.steps.get())
     }
 }
 
@@ -82,6 +125,9 @@ pub struct State {
     globals: Table,
     run: Function,
     door: Door,
+    native: NativeCode,
+    /// A state that is larger than this after a run is tidied up at once.
+    collect_at_bytes: Cell<usize>,
     /// What makes the error of a whole run.
     handler: Kept,
     kept_globals: Kept,
@@ -103,7 +149,10 @@ struct Scopes {
 unsafe impl Send for State {}
 
 /// A script or function that a state has compiled. It belongs to that state and moves with it.
-pub(crate) type Compiled = Kept;
+pub(crate) struct Compiled {
+    code: Kept,
+    heat: Heat,
+}
 
 const PRELUDE: &str = include_str!("prelude.lua");
 const FITS: &str = "the sandbox fits into the memory that a state has at first";
@@ -120,7 +169,8 @@ impl State {
 
     fn try_new(options: &StateOptions<'_>, for_libraries: bool) -> mlua::Result<State> {
         let lua = Lua::new();
-        let slot = Rc::new(Slot { random: Cell::new(SEED), ..Slot::default() });
+        lua.set_compiler(compiler());
+        let slot = Rc::new(Slot::new(options.bell));
         let raw = lua.create_table()?;
         crate::api::add(&lua, &raw, &slot, options)?;
         raw.raw_set("cjson", crate::cjson::library(&lua)?)?;
@@ -134,21 +184,35 @@ impl State {
             .call((raw, lua.globals(), options.deprecated_api, for_libraries))?;
         let scopes = meta.zip(all).zip(loading);
         let scopes = scopes.map(|((meta, all), loading)| Scopes { meta, all, loading });
-        lua.sandbox(true)?;
         let globals = lua.globals();
         globals.set_readonly(true);
-        // SAFETY: `install` is called by the state itself.
-        unsafe { lua.create_c_function(interrupt::install)? }.call::<()>(())?;
+        // What is in them never changes but for KEYS and ARGV, so the language may bind names when it
+        // compiles, and do what its own functions do without calling them: see `compiler`.
+        globals.set_safeenv(!for_libraries);
         let door = Door::new(&lua)?;
+        slot.callbacks.set(door.callbacks());
         let (handler, kept_globals) = (door.keep(handler)?, door.keep(&globals)?);
         lua.gc_inc(GARBAGE_PERCENT, 0, 0);
         lua.set_memory_limit(options.memory_max)?;
-        Ok(State { lua, slot, globals, run, door, handler, kept_globals, scopes })
+        let native = NativeCode::default();
+        let collect_at_bytes = Cell::new(COLLECT_AT_BYTES_MIN);
+        Ok(State {
+            lua,
+            slot,
+            globals,
+            run,
+            door,
+            native,
+            collect_at_bytes,
+            handler,
+            kept_globals,
+            scopes,
+        })
     }
 
     /// Bytes that it takes.
     pub fn memory(&self) -> usize {
-        self.door.memory()
+        self.door.memory() + self.native.bytes()
     }
 
     /// Compiles a script.
@@ -157,23 +221,31 @@ impl State {
     /// What is wrong with it.
     pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, String> {
         // What it refers to by name must not be bound to what these hold now.
-        self.set_arguments(&Value::Nil, &Value::Nil);
-        self.keep(compile(&self.lua, source, name)?).map(Script)
+        self.set_arguments(&Value::Nil);
+        let compiled = compile(&self.lua, source, name);
+        // Were they nil, the collector would take away their places.
+        self.set_arguments(&Value::Boolean(false));
+        self.keep_code(compiled?, source.len()).map(Script)
+    }
+
+    fn set_arguments(&self, value: &Value) {
+        self.globals.set_readonly(false);
+        // Only memory could be short, and then they stay what they were.
+        let _ = self.globals.raw_set("KEYS", value);
+        let _ = self.globals.raw_set("ARGV", value);
+        self.globals.set_readonly(true);
+        // A script that has asked for its environment, or the change just now, has taken this back.
+        self.globals.set_safeenv(true);
+    }
+
+    /// Keeps the function that all of a source was compiled to.
+    fn keep_code(&self, function: Function, source_bytes: usize) -> Result<Compiled, String> {
+        Ok(Compiled { code: self.keep(function)?, heat: Heat::new(source_bytes) })
     }
 
     /// Keeps a function to be run later.
-    pub(crate) fn keep(&self, function: Function) -> Result<Compiled, String> {
+    pub(crate) fn keep(&self, function: Function) -> Result<Kept, String> {
         self.door.keep(function).map_err(|error| error.to_string())
-    }
-
-    fn set_arguments(&self, keys: &Value, argv: &Value) {
-        self.globals.set_readonly(false);
-        // Only memory could be short, and then they stay what they were.
-        let _ = self.globals.raw_set("KEYS", keys);
-        let _ = self.globals.raw_set("ARGV", argv);
-        // Having been written to they are no safe environment any more, and must not be one: the
-        // language would call its own `tostring` where the prelude has put another.
-        self.globals.set_readonly(true);
     }
 
     /// Runs a script of EVAL; its value becomes the reply.
@@ -189,14 +261,18 @@ impl State {
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
         let globals = Some(&self.kept_globals);
-        self.run(&script.0, globals, name, keys, argv, caller, protocol, out)
+        let (code, counted) = (&script.0.code, script.0.heat.counted());
+        let result = self.run(code, counted, globals, name, keys, argv, caller, protocol, out);
+        self.warm(&script.0);
+        result
     }
 
     /// Runs a function of a library.
     #[expect(clippy::too_many_arguments, reason = "a function, what it is given, and where to")]
     pub(crate) fn run_function<'a>(
         &self,
-        function: &Compiled,
+        library: &Compiled,
+        function: &Kept,
         name: &str,
         keys: impl ExactSizeIterator<Item = &'a [u8]>,
         argv: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -204,13 +280,24 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        self.run(function, None, name, keys, argv, caller, protocol, out)
+        let counted = library.heat.counted();
+        let result = self.run(function, counted, None, name, keys, argv, caller, protocol, out);
+        self.warm(library);
+        result
+    }
+
+    /// A run has ended: what has run for long enough is compiled to the processor's own code.
+    fn warm(&self, what: &Compiled) {
+        if what.heat.add(self.slot.steps_taken()) {
+            self.native.compile(&self.door, &what.code, &what.heat);
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "what runs, what it is given, and where to")]
     fn run<'a>(
         &self,
-        function: &Compiled,
+        function: &Kept,
+        counted: u32,
         globals: Option<&Kept>,
         name: &str,
         mut keys: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -221,7 +308,7 @@ impl State {
     ) -> Result<(), Failure> {
         let slot = &*self.slot;
         slot.protocol.set(Protocol::Resp2);
-        slot.is_ending.set(false);
+        slot.ending.set(None);
         let caller = NonNull::from(caller);
         // SAFETY: only the lifetime is another. The pointer is out of the slot again before this
         // function ends, which holds the exclusive reference until then (2).
@@ -230,7 +317,7 @@ impl State {
         };
         slot.caller.set(Some(caller));
         let result = {
-            let _running = Running::begin(slot);
+            let _running = Running::begin(slot, counted);
             let run = Run {
                 slot,
                 function,
@@ -245,7 +332,19 @@ impl State {
             run.go(&self.door)
         };
         slot.caller.set(None);
+        if self.door.memory() > self.collect_at_bytes.get() {
+            self.tidy_up();
+        }
         result
+    }
+
+    /// What a run leaves must not be what the next one lacks: the language does not tidy up because
+    /// memory is short.
+    #[cold]
+    fn tidy_up(&self) {
+        // No script can give a value a finalizer, so none fails.
+        let _ = self.lua.gc_collect();
+        self.collect_at_bytes.set((self.door.memory() * 2).max(COLLECT_AT_BYTES_MIN));
     }
 
     /// Runs the code of a library, which registers its functions.
@@ -253,25 +352,36 @@ impl State {
         &self,
         code: &[u8],
         deadline: Option<Instant>,
-    ) -> Result<Registering, String> {
-        // No name is bound while the code is compiled, since functions find others than the code does;
-        // nor later, as in `set_arguments`.
+    ) -> Result<(Registering, Compiled), String> {
+        // Neither are names bound while the code is compiled, since functions find others than the code
+        // does, nor does the language take it that they are its own while the code runs.
         self.globals.set_safeenv(false);
+        let loaded = self.load_unsafe(code, deadline);
+        self.globals.set_safeenv(true);
+        loaded
+    }
+
+    fn load_unsafe(
+        &self,
+        code: &[u8],
+        deadline: Option<Instant>,
+    ) -> Result<(Registering, Compiled), String> {
         let main = compile(&self.lua, code, "@user_function")
             .map_err(|error| format!("Error compiling function: {error}"))?;
         let slot = &*self.slot;
         *slot.loading.borrow_mut() = Some(Registering::default());
         slot.deadline.set(deadline);
+        slot.ending.set(None);
         self.set_scope(|scopes| &scopes.loading);
         let result = {
-            let _running = Running::begin(slot);
-            self.run.call::<(bool, Value)>(main)
+            let _running = Running::begin(slot, 0);
+            self.run.call::<(bool, Value)>(&main)
         };
         self.set_scope(|scopes| &scopes.all);
         slot.deadline.set(None);
         let registered = slot.loading.borrow_mut().take().unwrap_or_default();
         let why = match result {
-            Ok((true, _)) => return Ok(registered),
+            Ok((true, _)) => return Ok((registered, self.keep_code(main, code.len())?)),
             Ok((false, Value::Table(error))) => match error.raw_get::<Value>("err") {
                 Ok(Value::String(text)) => text.to_string_lossy(),
                 _ => "ERR unknown error".to_owned(),
@@ -311,7 +421,29 @@ unsafe impl Send for Script {}
 /// and a walk over all that is there is dear beside it.
 const GARBAGE_PERCENT: i32 = 400;
 
+const COLLECT_AT_BYTES_MIN: usize = 64 << 20;
+
 const SEED: u64 = 0x1234_abcd_330e;
+
+/// How sources are compiled. What the language does itself when it finds the name of a function of its
+/// own is switched off where scripts find another function under that name, or none.
+fn compiler() -> Compiler {
+    const MUTABLE: [&str; 3] = ["bit32", "buffer", "vector"];
+    const NOT_ITS_OWN: [&str; 11] = [
+        "tostring",
+        "typeof",
+        "rawlen",
+        "table.unpack",
+        "math.clamp",
+        "math.sign",
+        "math.round",
+        "math.lerp",
+        "math.isnan",
+        "math.isinf",
+        "math.isfinite",
+    ];
+    Compiler::new().set_mutable_globals(MUTABLE).set_disabled_builtins(NOT_ITS_OWN)
+}
 
 pub(crate) fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<Function, String> {
     // A chunk that begins with this is no text; nobody's bytecode is run.
@@ -319,6 +451,10 @@ pub(crate) fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<Function, 
         return Err(format!("{}: bad binary format", name.trim_start_matches(['@', '='])));
     }
     let name = name.replace('\0', " ");
+    if source.first().is_some_and(|&first| first < b'\t') {
+        let name = name.trim_start_matches(['@', '=']);
+        return Err(format!("{name}:1: unexpected symbol near '{}'", source[..1].escape_ascii()));
+    }
     let chunk = lua.load(source).set_name(name).set_mode(ChunkMode::Text);
     chunk.into_function().map_err(|error| match error {
         mlua::Error::SyntaxError { message, .. } => message,

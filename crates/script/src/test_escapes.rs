@@ -32,6 +32,7 @@ const OPTIONS: StateOptions<'_> = StateOptions {
     server: ("ochre", "0.1.0"),
     deprecated_api: true,
     memory_max: 24 << 20,
+    bell: None,
 };
 
 fn run(state: &State, source: &[u8]) -> Result<Vec<u8>, String> {

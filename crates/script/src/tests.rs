@@ -40,6 +40,7 @@ const OPTIONS: StateOptions<'_> = StateOptions {
     server: ("ochre", "0.1.0"),
     deprecated_api: false,
     memory_max: 32 << 20,
+    bell: None,
 };
 
 fn eval_in(state: &State, source: &str, protocol: Protocol) -> String {
@@ -405,5 +406,82 @@ fn functions_change_nothing_that_others_find() {
         let why = Registered::default().load(code.as_bytes(), false, None, &OPTIONS);
         let why = why.expect_err("code that loads has nothing but what registers functions");
         assert!(why.contains("Script attempted to access nonexistent global variable"), "{why}");
+    }
+}
+
+/// Of 5.1's names, none is what the language itself would do under that name.
+#[test]
+fn what_5_1_has_not_is_not_there_in_compiled_code_either() {
+    for (source, error) in [
+        ("return math.clamp(1, 2, 3)", "attempt to call"),
+        ("return math.sign(1)", "attempt to call"),
+        ("return math.round(1.5)", "attempt to call"),
+        ("return math.lerp(1, 2, 3)", "attempt to call"),
+        ("return math.isnan(1)", "attempt to call"),
+        ("return math.isinf(1)", "attempt to call"),
+        ("return math.isfinite(1)", "attempt to call"),
+        ("return table.unpack({1})", "attempt to call"),
+        ("return bit32.band(1, 2)", "nonexistent global variable 'bit32'"),
+        ("return buffer.len(1)", "nonexistent global variable 'buffer'"),
+        ("return vector.dot(1, 2)", "nonexistent global variable 'vector'"),
+        ("return typeof(1)", "nonexistent global variable 'typeof'"),
+        ("return rawlen({1})", "nonexistent global variable 'rawlen'"),
+    ] {
+        let answer = eval(source);
+        assert!(answer.contains(error), "{source} answers {answer}");
+    }
+    assert_eq!(eval("return tostring(1/3)"), "$16|0.33333333333333|");
+}
+
+#[test]
+fn a_script_that_loops_a_lot_is_compiled_and_stays_what_it_was() {
+    let state = State::new(&OPTIONS);
+    let source = "local n = 0 \
+        for i = 1, 3000 do n = n + i % 7 + math.floor(i / 2) + #tostring(i) end \
+        if ARGV[1] == 'fail' then return n .. nil end \
+        if ARGV[1] == 'end' then while true do end end \
+        return n + #KEYS[1]";
+    let script = state.compile(source.as_bytes(), "@user_script").expect("it is right");
+    let run = |argv: &[u8], ends: bool| {
+        let (mut out, keys, argv) = (Vec::new(), [&b"key"[..]], [argv]);
+        let mut caller = Ending(ends);
+        let ran = state.run_script(
+            &script,
+            "sha",
+            keys.into_iter(),
+            argv.into_iter(),
+            &mut caller,
+            Protocol::Resp2,
+            &mut out,
+        );
+        ran.map(|()| out).map_err(|failure| String::from_utf8_lossy(&failure.text).into_owned())
+    };
+    let before = [run(b"", false), run(b"fail", false), run(b"end", true)];
+    let memory = state.memory();
+    for _ in 0..100 {
+        assert_eq!(run(b"", false), before[0]);
+    }
+    assert!(state.memory() > memory, "it was not compiled");
+    for _ in 0..3 {
+        assert_eq!([run(b"", false), run(b"fail", false), run(b"end", true)], before);
+    }
+    assert!(before[1].as_ref().is_err_and(|why| why.contains("user_script:1: attempt to")));
+    assert!(before[2].as_ref().is_err_and(|why| why.contains("killed by user")));
+}
+
+/// Ends what loops, or not.
+struct Ending(bool);
+
+impl Caller for Ending {
+    fn call(&mut self, _: &ArgBuf, _: Protocol, _: &mut Vec<u8>) -> Result<(), String> {
+        Ok(())
+    }
+    fn may_run(&mut self, _: &ArgBuf) -> Option<bool> {
+        None
+    }
+    fn set_repl(&mut self, _: u8) {}
+    fn log(&mut self, _: u8, _: &[u8]) {}
+    fn interrupt(&mut self) -> bool {
+        self.0
     }
 }
