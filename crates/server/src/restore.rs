@@ -145,6 +145,13 @@ fn the_log(data: &Path) -> Result<Files, String> {
         let logs = logs.filter(|name| !name.starts_with("temp-"));
         found.extend(logs.map(|name| (dir.clone(), name.to_owned())));
     }
+    // Beside the log there may be a backup.
+    let is_usual = |(dir, _): &(PathBuf, String)| {
+        dir == data || dir.file_name().is_some_and(|name| name == LOG_DIR)
+    };
+    if found.len() > 1 && found.iter().any(is_usual) {
+        found.retain(is_usual);
+    }
     let [(dir, name)] = &found[..] else {
         let dir = data.display();
         return Err(match found.len() {

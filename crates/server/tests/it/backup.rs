@@ -87,6 +87,16 @@ fn a_backup_holds_what_was_before_its_seal() {
         let (status, text) = run(data, &["--restore-at", &now_ms, &from, &to]);
         assert!(status.success(), "{text}");
         assert_eq!(ask_for_n(Path::new(&to)), n.to_string());
+        if appendonly == "yes" {
+            // The log itself has what came after the seal.
+            let (to, from) = (data.path("later"), data.path("").display().to_string());
+            let shown = to.display().to_string();
+            let offset = std::fs::metadata(data.path("appendonlydir/appendonly.aof.1.incr.aof"));
+            let when = format!("appendonly.aof.1.incr.aof:{}", offset.expect("it is there").len());
+            let (status, text) = run(data, &["--restore-at", &when, &from, &shown]);
+            assert!(status.success(), "{text}");
+            assert_eq!(ask_for_n(&to), (n + 10).to_string());
+        }
         let refused = ann.ask("BACKUP START");
         assert!(refused.starts_with("ERR A sealed backup is there"), "{refused}");
         assert_eq!(ann.ask("BACKUP CLEANUP"), "OK");
