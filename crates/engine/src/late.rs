@@ -19,6 +19,8 @@
 //! (2) A client that is in no table, or is under way, is not served: what its worker has read of it
 //!     comes before whatever it sends now.
 //! (3) What is said here of the script that runs is true from its lateness to its end.
+//! (4) Rounds are a millisecond of the script's own thread apart, and it ends in the one in which it is
+//!     killed: they hang on no other thread ([`script::Caller::is_pressing`]).
 //!
 //! # Limits
 //!

@@ -181,4 +181,9 @@ impl Caller for ScriptCaller<'_, '_> {
     fn interrupt(&mut self) -> bool {
         self.look()
     }
+
+    fn is_pressing(&self) -> bool {
+        // Others wait for its rounds: they must not depend on when a thread gets a core.
+        self.lateness.is_late()
+    }
 }

@@ -3,9 +3,9 @@
 //! The language calls [`interrupt`] there, if it is set. Two things set it:
 //!
 //! - The bell ([`crate::bell`]) rings: the caller is asked, and the language looks away again.
-//! - The run is counted: then it is called at each loop and call. So it is in a state without a bell,
-//!   where the caller is asked after so many steps, and while it is not known whether a script is
-//!   worth compiling to the processor's own code ([`crate::native`]).
+//! - The run is counted: then it is called at each loop and call. So it is in a state without a bell
+//!   and once the caller is pressing, where the caller is asked after so many steps, and while it is
+//!   not known whether a script is worth compiling to the processor's own code ([`crate::native`]).
 //!
 //! Once a script is to end it is told so at every loop and call, so it cannot catch the error and go
 //! on.
@@ -20,7 +20,7 @@ use mlua::ffi::{self, lua_Callbacks};
 
 use crate::state::Slot;
 
-/// Without a bell: loops and calls between two looks at the world.
+/// Without a bell, or when pressed: loops and calls between two looks at the world.
 const STEPS: u32 = 2000;
 
 thread_local! {
@@ -102,9 +102,9 @@ unsafe extern "C-unwind" fn interrupt(state: *mut ffi::lua_State, gc: c_int) {
             return;
         }
     }
-    let asks = is_rung || slot.bell.is_none() || slot.is_ending();
+    let asks = is_rung || slot.counts_on() || slot.is_ending();
     let Some(why) = asks.then(|| slot.must_end()).flatten() else {
-        if slot.bell.is_none() {
+        if slot.counts_on() {
             slot.steps.set(STEPS);
             slot.steps_given.set(slot.steps_given.get() + u64::from(STEPS));
         } else if slot.steps.get() == 0 {

@@ -73,4 +73,8 @@ pub trait Caller {
     fn log(&mut self, level: u8, text: &[u8]);
     /// Called at loops and calls, now and then. Whether the script shall end.
     fn interrupt(&mut self) -> bool;
+    /// Whether it wants to be asked every few loops and calls, whatever that costs the script.
+    fn is_pressing(&self) -> bool {
+        false
+    }
 }

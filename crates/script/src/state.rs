@@ -52,6 +52,7 @@ pub(crate) struct Slot {
     pub(crate) place: Arc<Place>,
     /// What the state calls of us. Set once it is made.
     pub(crate) callbacks: Cell<*mut lua_Callbacks>,
+    is_pressed: Cell<bool>,
     /// Why what runs is to end.
     ending: Cell<Option<&'static str>>,
     /// While a library loads: what it has registered, and when it must be done.
@@ -73,6 +74,12 @@ impl Slot {
         Some(result)
     }
 
+    /// Forgets how the last run ended.
+    fn begin(&self) {
+        self.ending.set(None);
+        self.is_pressed.set(false);
+    }
+
     fn new(bell: Option<&Arc<Bell>>) -> Slot {
         let place = Arc::new(Place::default());
         if let Some(bell) = bell {
@@ -86,6 +93,7 @@ impl Slot {
             bell: bell.cloned(),
             place,
             callbacks: Cell::new(std::ptr::null_mut()),
+            is_pressed: Cell::default(),
             ending: Cell::default(),
             loading: RefCell::default(),
             deadline: Cell::default(),
@@ -93,6 +101,11 @@ impl Slot {
             args: RefCell::default(),
             random: Cell::new(SEED),
         }
+    }
+
+    /// Whether the caller is asked after so many loops and calls, too.
+    pub(crate) fn counts_on(&self) -> bool {
+        self.bell.is_none() || self.is_pressed.get()
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -104,8 +117,13 @@ impl Slot {
         if !self.is_ending() {
             if self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
                 self.ending.set(Some("FUNCTION LOAD timeout"));
-            } else if self.with_caller(|caller| caller.interrupt()).unwrap_or(false) {
-                self.ending.set(Some("Script killed by user with SCRIPT KILL..."));
+            } else if let Some((ends, is_pressing)) =
+                self.with_caller(|caller| (caller.interrupt(), caller.is_pressing()))
+            {
+                self.is_pressed.set(is_pressing);
+                if ends {
+                    self.ending.set(Some("Script killed by user with SCRIPT KILL..."));
+                }
             }
         }
         self.ending.get()
@@ -308,7 +326,7 @@ impl State {
     ) -> Result<(), Failure> {
         let slot = &*self.slot;
         slot.protocol.set(Protocol::Resp2);
-        slot.ending.set(None);
+        slot.begin();
         let caller = NonNull::from(caller);
         // SAFETY: only the lifetime is another. The pointer is out of the slot again before this
         // function ends, which holds the exclusive reference until then (2).
@@ -371,7 +389,7 @@ impl State {
         let slot = &*self.slot;
         *slot.loading.borrow_mut() = Some(Registering::default());
         slot.deadline.set(deadline);
-        slot.ending.set(None);
+        slot.begin();
         self.set_scope(|scopes| &scopes.loading);
         let result = {
             let _running = Running::begin(slot, 0);

@@ -10,3 +10,9 @@ pub mod soak;
 pub mod transcript;
 
 pub use server::{Session, TestServer};
+
+/// The time that this thread has had a core.
+pub fn thread_cpu_time() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

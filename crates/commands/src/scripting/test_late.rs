@@ -166,3 +166,35 @@ fn a_late_script_changes_what_others_watch_meanwhile() {
     server.reply(&mut carol, "GET k");
     assert_eq!(server.reply(&mut carol, "EXEC"), resp::Value::Null);
 }
+
+/// How long SCRIPT KILL takes is how far rounds are apart, but for what the machine does besides.
+#[test]
+fn rounds_are_not_far_apart() {
+    let mut server = TestServer::new(1);
+    let mut ann = server.connect();
+    server.reply(&mut ann, "CONFIG SET busy-reply-threshold 1");
+    let mut bob = server.connect().client;
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&times);
+    *server.host.late.lock().expect("a test's own") = Some(Box::new(move |late, world| {
+        let mut noted = noted.lock().expect("a test's own");
+        noted.push(testkit::thread_cpu_time());
+        if noted.len() == 200 {
+            late.run(world, &mut bob, b"SCRIPT KILL\r\n", &mut Vec::new());
+        }
+    }));
+    // Compiled to native code before it is late.
+    let script =
+        "EVAL \"local n = 0 for i = 1, 30000 do n = n + i end while ARGV[1] do n = n + 1 end\"";
+    for _ in 0..4 {
+        server.reply(&mut ann, &format!("{script} 0"));
+    }
+    let ended = as_text(&server.reply(&mut ann, &format!("{script} 0 x")));
+    assert!(ended.contains("killed by user"), "{ended}");
+    let times = times.lock().expect("a test's own");
+    assert_eq!(times.len(), 200, "it ends in the round in which that is said");
+    let mut apart: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    apart.sort();
+    println!("rounds are {:?} apart, {:?} at most", apart[100], apart[198]);
+    assert!(apart[198].as_millis() < 10, "{:?}", apart[198]);
+}
