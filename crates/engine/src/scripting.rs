@@ -103,6 +103,8 @@ pub struct Scripts {
     bell: Arc<Bell>,
     rings: Once,
     pub evicted: AtomicU64,
+    /// Runs under the locks of their keys that were undone and run again.
+    pub undone: AtomicU64,
     /// Figures for INFO, as they were when the state was last put back.
     pub function_state_bytes: AtomicUsize,
     pub library_bytes: AtomicUsize,
@@ -119,6 +121,7 @@ impl Scripts {
             bell: Arc::default(),
             rings: Once::new(),
             evicted: AtomicU64::new(0),
+            undone: AtomicU64::new(0),
             function_state_bytes: AtomicUsize::new(0),
             library_bytes: AtomicUsize::new(0),
             library_count: AtomicUsize::new(0),

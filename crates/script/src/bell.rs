@@ -2,12 +2,12 @@
 //!
 //! Whoever runs a script wants to be asked whether it shall end. Counting its loops for that would cost
 //! more than the loops. The language looks at a pointer there instead, which is null but for the
-//! moment after one thread, the ringer, has rung: once a millisecond, while scripts run at all.
+//! moment after one thread, the ringer, has rung: every four milliseconds, while scripts run at all.
 //!
 //! ```text
 //!   run begins ─► Place: running ──────────────┬─► looks, silences the bell, goes on
 //!                    ▲                         │
-//!   ringer: every ms ┴─ rings whatever runs ───┘         nothing ran for long: sleeps until a run begins
+//!   ringer, at times ┴─ rings whatever runs ───┘         nothing ran for long: sleeps until a run begins
 //! ```
 //!
 //! # Invariants
@@ -26,10 +26,11 @@ use std::time::Duration;
 
 use mlua::ffi::lua_Callbacks;
 
-/// Between two rings. A script that runs for long is asked about as often.
-const PERIOD: Duration = Duration::from_millis(1);
+/// Between two rings: a ring costs whoever shares a core with the ringer some microseconds. A late script
+/// does not wait for it ([`crate::Caller::is_pressing`]).
+const PERIOD: Duration = Duration::from_millis(4);
 /// Rings that nobody heard before the ringer sleeps.
-const IDLE_RINGS: u32 = 200;
+const IDLE_RINGS: u32 = 50;
 
 /// Shared by the states that it reminds.
 #[derive(Debug, Default)]

@@ -31,18 +31,23 @@ impl Caller for Nobody {
 
 fn run(state: &State, source: &[u8], argv: &[&[u8]]) {
     let Ok(script) = state.compile(source, "@user_script") else { return };
-    let (mut out, mut nobody) = (Vec::new(), Nobody { looks: 0 });
-    let keys: [&[u8]; 1] = [b"key"];
-    // Any answer is fine, so long as there is one.
-    let _ = state.run_script(
-        &script,
-        "fuzz",
-        keys.into_iter(),
-        argv.iter().copied(),
-        &mut nobody,
-        Protocol::Resp3,
-        &mut out,
-    );
+    let once = || {
+        let (mut out, mut nobody) = (Vec::new(), Nobody { looks: 0 });
+        let keys: [&[u8]; 1] = [b"key"];
+        // Any answer is fine, so long as there is one.
+        let _ = state.run_script(
+            &script,
+            "fuzz",
+            keys.into_iter(),
+            argv.iter().copied(),
+            &mut nobody,
+            Protocol::Resp3,
+            &mut out,
+        );
+    };
+    once();
+    state.compile_natively(&script);
+    once();
 }
 
 fn state() -> State {

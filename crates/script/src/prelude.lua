@@ -25,6 +25,8 @@ local texts = {
   { "attempt to concatenate (%a+) with string", "attempt to concatenate a %1 value" },
   { "attempt to concatenate (%a+) with number", "attempt to concatenate a %1 value" },
   { "attempt to concatenate %a+ with (%a+)", "attempt to concatenate a %1 value" },
+  { "'__index' chain too long; possible loop", "loop in gettable" },
+  { "'__newindex' chain too long; possible loop", "loop in settable" },
   { "attempt to get length of a? ?(%a+) value", "attempt to get length of a %1 value" },
   { "invalid argument #(%d+) to '(.-)'", "bad argument #%1 to '%2'" },
   { "missing argument #(%d+) to '(.-)' %((%a+) expected%)", "bad argument #%1 to '%2' (%3 expected, got no value)" },

@@ -311,6 +311,11 @@ impl State {
         }
     }
 
+    /// Compiles a script to the processor's own code at once.
+    pub(crate) fn compile_natively(&self, script: &Script) {
+        self.native.compile(&self.door, &script.0.code, &script.0.heat);
+    }
+
     #[expect(clippy::too_many_arguments, reason = "what runs, what it is given, and where to")]
     fn run<'a>(
         &self,

@@ -409,7 +409,7 @@ fn functions_change_nothing_that_others_find() {
     }
 }
 
-/// Of 5.1's names, none is what the language itself would do under that name.
+/// Under 5.1's names, nothing is what the language itself would do under that name.
 #[test]
 fn what_5_1_has_not_is_not_there_in_compiled_code_either() {
     for (source, error) in [

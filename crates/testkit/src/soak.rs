@@ -18,6 +18,7 @@
 //! (4) Replay: the journal fed to a server gives the same data in every database, types, values
 //!     and expiries included, and no command of it fails. This finds most ordering bugs: a command
 //!     that is journaled before or after one it conflicts with.
+//!     Scripts under the locks of their keys are among them, some of which must be undone and run again.
 //! (5) Every structure keeps its own invariants (`check`).
 //!
 //! # Limits
@@ -29,6 +30,7 @@ pub(crate) mod contents;
 mod player;
 pub(crate) mod replica;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use engine::Engine;
@@ -43,6 +45,8 @@ pub struct Report {
     pub rounds: u64,
     pub commands: u64,
     pub increments: u64,
+    /// Runs of scripts that were undone and run again.
+    pub undone: u64,
     /// Whole walks with SCAN.
     pub walks: u64,
     /// Bytes of journal that were replayed.
@@ -88,6 +92,7 @@ pub fn run(workers: usize, seed: u64, rounds: u64, time: Duration) -> Report {
         report.increments += player.increments;
         report.walks += player.walks;
     }
+    report.undone = engine.scripts.undone.load(Relaxed);
     let counted = sum_of_counters(&engine);
     assert_eq!(counted, report.increments as i64, "seed {seed}: increments were lost or made up");
     report

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut seed = args.seed.unwrap_or_else(|| Random::from_os().next_u64() >> 32);
     for &workers in &args.workers {
         let end = Instant::now() + Duration::from_secs(args.seconds);
-        let (mut servers, mut commands, mut replayed_bytes) = (0, 0, 0);
+        let (mut servers, mut commands, mut undone, mut replayed_bytes) = (0, 0, 0, 0);
         println!("{workers} workers, {} s, from seed {seed}", args.seconds);
         while servers == 0 || Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
@@ -33,9 +33,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             seed += 1;
             servers += 1;
             commands += report.commands;
+            undone += report.undone;
             replayed_bytes += report.replayed_bytes;
         }
-        println!("  {servers} servers, {commands} commands, {replayed_bytes} bytes replayed");
+        println!(
+            "  {servers} servers, {commands} commands, {undone} scripts undone, \
+             {replayed_bytes} bytes replayed"
+        );
     }
     Ok(())
 }

@@ -228,6 +228,7 @@ impl<'v> Keeping<'v> {
                 None => drop(cx.db.delete(key, false)),
             }
         }
+        cx.engine.scripts.undone.fetch_add(1, Relaxed);
         cx.db.effects.undone(&self.written);
         cx.db.effects.wants_world = true;
         true

@@ -127,6 +127,24 @@ const WIDE_CALLS: &[&str] = &[
     "GET",
 ];
 
+/// Keeps to its keys, a counter, the pair and a list, but for what it is told to do besides: it may touch
+/// another key before its first write, between two, or after all, and fail. Once it has done so it runs
+/// exclusively, so each round has another script of this kind, which becomes declared in it.
+const SCRIPT: &str = "\
+    local what, n, stray = ARGV[1], ARGV[2], 'key:' .. ARGV[3]
+    if what == 'early' then redis.call('SET', stray, n) end
+    redis.call('SET', KEYS[2], n)
+    pcall(redis.call, 'RPUSH', KEYS[4], n)
+    pcall(redis.call, 'LTRIM', KEYS[4], -9, -1)
+    if what == 'between' then redis.call('SET', stray, n) end
+    if what == 'caught' then pcall(redis.call, 'SET', stray, n) end
+    redis.call('SET', KEYS[3], n)
+    local count = redis.call('INCR', KEYS[1])
+    if what == 'after' then redis.call('DEL', stray) end
+    if what == 'fail' then error('as told') end
+    return count";
+const STRAYS: [&str; 4] = ["early", "between", "caught", "after"];
+
 pub(super) fn permanent_keys() -> impl Iterator<Item = String> {
     (0..PERMANENT_KEYS).map(|n| format!("permanent:{n}"))
 }
@@ -139,6 +157,9 @@ pub(super) struct Player {
     client: Option<Box<Client>>,
     random: Random,
     seed: u64,
+    /// The name of the round's script.
+    script: String,
+    round: u64,
     pub(super) sent: u64,
     pub(super) increments: u64,
     pub(super) walks: u64,
@@ -151,6 +172,8 @@ enum Expect {
     Queued,
     Error(&'static str),
     Increment,
+    /// An error, but it has counted.
+    FailedIncrement,
     EqualPair,
     EveryPermanentKey,
     /// EXEC: one reply for each command of the transaction.
@@ -197,6 +220,8 @@ impl Player {
             client,
             random: Random::from_seed(seed.wrapping_mul(31).wrapping_add(worker as u64)),
             seed,
+            script: String::new(),
+            round: 0,
             sent: 0,
             increments: 0,
             walks: 0,
@@ -205,6 +230,7 @@ impl Player {
 
     pub(super) fn play(&mut self, commands: u64) {
         let end = self.sent + commands;
+        self.load_script();
         while self.sent < end {
             match self.random.below(100) {
                 0 => self.walk(),
@@ -220,6 +246,28 @@ impl Player {
             }
             self.expire();
         }
+    }
+
+    fn load_script(&mut self) {
+        self.round += 1;
+        let source = format!("{SCRIPT} -- {}", self.round);
+        let mut input = Vec::new();
+        resp::encode::write_request(&mut input, ["SCRIPT", "LOAD", &source].iter());
+        let out = self.send(&input);
+        let (name, _) = resp::decode(&out).expect("it is well formed").expect("there is a reply");
+        self.script = name.text().expect("a script has a name").into_owned();
+    }
+
+    fn script(&mut self, pipeline: &mut Pipeline) {
+        let (what, expect) = match self.below(150) {
+            0 => (STRAYS[self.below(4) as usize], Expect::Increment),
+            1..=15 => ("fail", Expect::FailedIncrement),
+            _ => ("-", Expect::Increment),
+        };
+        let (sha, counter, n) = (&self.script, self.random.below(COUNTERS), self.random.next_u64());
+        let call = format!("EVALSHA {sha} 4 counter:{counter} pair:a pair:b $l {what} {n} $r");
+        let call = call.replace("$r", &self.random.below(40).to_string());
+        pipeline.push(&self.filled(&call), expect);
     }
 
     fn below(&mut self, n: u64) -> u64 {
@@ -272,6 +320,7 @@ impl Player {
                 let call = self.call_of(WIDE_CALLS);
                 pipeline.push(&call, Expect::Anything);
             }
+            19..=22 => self.script(pipeline),
             _ => {
                 let call = self.call_of(CALLS);
                 pipeline.push(&call, Expect::Anything);
@@ -427,6 +476,12 @@ impl Player {
             }
             Expect::Increment => {
                 assert!(matches!(value, Value::Integer(_)), "seed {seed}: INCR: {value:?}");
+                self.increments += 1;
+            }
+            Expect::FailedIncrement => {
+                let failed =
+                    matches!(value, Value::Error(text) if text.ends_with(b"on @user_script:11."));
+                assert!(failed, "seed {seed}: {value:?}");
                 self.increments += 1;
             }
             Expect::EqualPair => {

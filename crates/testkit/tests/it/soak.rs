@@ -11,6 +11,7 @@ fn many_workers_lose_nothing_and_their_journal_replays() {
     for workers in [2, 4] {
         let report = soak::run(workers, 1, 4, TIME);
         assert!(report.increments > 0 && report.walks > 0, "the soak did something: {report:?}");
+        assert!(report.undone > 0, "scripts were undone: {report:?}");
     }
 }
 
