@@ -53,6 +53,9 @@ const FAR_ABOVE_TIME_US: u64 = 10_000;
 /// News in transit do not count up to a hundredth of the limit, or so many bytes if that is more.
 const IN_TRANSIT_BYTES: usize = 256 * 1024;
 
+/// A name up to this length is copied without asking for memory.
+const NAME_BYTES: usize = 128;
+
 /// What came of making room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
@@ -227,8 +230,7 @@ impl Runner {
                 return None;
             }
             while let Some(candidate) = self.evictor.pool.take_best() {
-                let given_back = self.evict_if_still_good(engine, policy, &usage, &candidate);
-                self.evictor.pool.done_with(candidate);
+                let given_back = self.evict_if_still_good(engine, policy, &usage, candidate);
                 if given_back.is_some() {
                     return given_back;
                 }
@@ -251,7 +253,7 @@ impl Runner {
                     position,
                     want,
                     |record, score| {
-                        pool.offer(score, db, record.key());
+                        pool.offer(score, db, || engine.keyspace.key(record.key()).hash);
                     },
                     usage,
                 );
@@ -267,19 +269,21 @@ impl Runner {
         engine: &Engine,
         policy: Policy,
         usage: &Usage,
-        candidate: &Candidate,
+        candidate: Candidate,
     ) -> Option<usize> {
-        let key = engine.keyspace.key(&candidate.key);
-        let index = engine.keyspace.shard_of(key.hash);
-        let mut shard = engine.keyspace.lock(index);
-        let part = &shard.dbs[candidate.db];
-        let slot = part.find(key)?;
+        let Candidate { db, hash, score } = candidate;
+        let mut shard = engine.keyspace.lock(engine.keyspace.shard_of(hash));
+        let part = &shard.dbs[db];
+        let slot = part.find_hash(hash, |key| engine.keyspace.key(key).hash)?;
+        let record = part.record(slot);
         // Used since, or its expiry moved: it is not the key it was.
-        if policy.score(usage, &part.record(slot)).is_none_or(|score| score < candidate.score) {
+        if policy.score(usage, &record).is_none_or(|now| now < score) {
             return None;
         }
+        let name: SmallVec<[u8; NAME_BYTES]> = record.key().into();
+        let key = Key { bytes: &name, hash };
         let broadcast = &mut self.effects.broadcast;
-        evict(engine, self.worker, broadcast, &mut shard, candidate.db, key)
+        evict(engine, self.worker, broadcast, &mut shard, db, key)
     }
 
     /// Evicts a key by chance. Its bytes; none if there is none that may go.

@@ -10,8 +10,10 @@
 //!                                                                └ used or gone since: the next
 //! ```
 //!
-//! The pool holds names, not records: a key may have been used, overwritten or deleted since. Who
-//! takes one looks it up again and asks for its score once more.
+//! The pool holds hashes of keys, not records: a key may have been used, overwritten or deleted
+//! since. Who takes one looks it up again and asks for its score once more. A key with the same 64
+//! bits would do as well, if it scores as well. (Names would be memory that grows while there is
+//! too little, for each worker.)
 //!
 //! `docs/design/002-eviction.md` has the reasons.
 
@@ -67,12 +69,13 @@ impl Policy {
 }
 
 /// A key that may be evicted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub score: u64,
     /// Its database.
     pub db: usize,
-    pub key: Vec<u8>,
+    /// Of its key.
+    pub hash: u64,
 }
 
 /// The best candidates seen lately.
@@ -80,44 +83,32 @@ pub struct Candidate {
 pub struct Pool {
     /// By score, the best last.
     best: Vec<Candidate>,
-    /// Buffers for names.
-    spare: Vec<Vec<u8>>,
 }
 
 impl Pool {
     /// Keeps the candidate if it is among the best.
-    pub fn offer(&mut self, score: u64, db: usize, key: &[u8]) {
+    pub fn offer(&mut self, score: u64, db: usize, hash: impl FnOnce() -> u64) {
         let is_full = self.best.len() == POOL_LEN;
         if is_full && score <= self.best[0].score {
             return;
         }
+        let candidate = Candidate { score, db, hash: hash() };
         // Behind those alike: the one seen last is the freshest knowledge.
         let mut at = self.best.partition_point(|known| known.score <= score);
-        let alike = self.best[..at].iter().rev().take_while(|known| known.score == score);
-        if alike.into_iter().any(|known| known.db == db && known.key == key) {
+        let mut alike = self.best[..at].iter().rev().take_while(|known| known.score == score);
+        if alike.any(|known| *known == candidate) {
             return;
         }
         if is_full {
-            let worst = self.best.remove(0);
-            self.spare.push(worst.key);
+            self.best.remove(0);
             at -= 1;
         }
-        let mut name = self.spare.pop().unwrap_or_default();
-        name.clear();
-        name.extend_from_slice(key);
-        self.best.insert(at, Candidate { score, db, key: name });
+        self.best.insert(at, candidate);
     }
 
     /// The best, which is then forgotten.
     pub fn take_best(&mut self) -> Option<Candidate> {
         self.best.pop()
-    }
-
-    /// Gives back the candidate's memory.
-    pub fn done_with(&mut self, candidate: Candidate) {
-        if self.spare.len() < POOL_LEN {
-            self.spare.push(candidate.key);
-        }
     }
 
     pub fn clear(&mut self) {
@@ -133,12 +124,11 @@ mod tests {
     fn the_pool_keeps_the_best_and_gives_the_very_best_first() {
         let mut pool = Pool::default();
         for n in [5, 90, 3, 70, 70, 1].into_iter().chain(10..30) {
-            pool.offer(n, 0, n.to_string().as_bytes());
+            pool.offer(n, 0, || n);
         }
         let mut taken = Vec::new();
         while let Some(candidate) = pool.take_best() {
             taken.push(candidate.score);
-            pool.done_with(candidate);
         }
         // 70 is one key that was offered twice.
         assert_eq!(taken, [90, 70, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16]);

@@ -194,6 +194,12 @@ impl DbShard {
         self.table.find(key.hash, |e| unsafe { Record::from_raw(e) }.key() == key.bytes)
     }
 
+    /// The key with this hash, by what makes hashes of keys.
+    pub fn find_hash(&self, hash: u64, hash_of: impl Fn(&[u8]) -> u64) -> Option<Slot> {
+        // SAFETY: (1).
+        self.table.find(hash, |e| hash_of(unsafe { Record::from_raw(e) }.key()) == hash)
+    }
+
     #[inline]
     pub fn record(&self, slot: Slot) -> Record<'_> {
         // SAFETY: (1); the borrow of self keeps the record from changing through the door below.
