@@ -13,6 +13,10 @@
 //! What was posted before a reply left is handed out before any request that the reply may have
 //! caused: a client that hears of a change by another way has the news before its next reply.
 //!
+//! Whoever posts faster than others hand out waits, between two turns and not for long, until no
+//! mailbox is overfull: else memory would be full of messages on their way. Who has mail of its own
+//! hands that out instead, so no two wait for each other.
+//!
 //! # Invariants
 //!
 //! (1) Mail to one client from one worker arrives in order: mailboxes are queues, and a client has
@@ -20,7 +24,7 @@
 //! (2) Mail may name a client that has gone, or that wants no such news any more: ids are never
 //!     used again, and [`Engine::receive`] looks.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crossbeam_utils::CachePadded;
@@ -38,6 +42,9 @@ pub struct Addressee {
     pub client: Option<ClientIndex>,
     pub id: u64,
 }
+
+/// A mailbox with more bytes of mail is overfull.
+const BYTES_MAX: usize = 256 * 1024;
 
 /// What is told.
 #[derive(Debug)]
@@ -58,10 +65,24 @@ pub struct Mail {
     pub news: News,
 }
 
+impl Mail {
+    /// What it takes, about.
+    pub fn bytes(&self) -> usize {
+        let news = match &self.news {
+            News::Message(frame) | News::Command(frame) => frame.len(),
+            News::Invalidated(news) => news.bytes(),
+            News::RedirectBroken => 0,
+        };
+        size_of::<Mail>() + size_of_val(&*self.to) + news
+    }
+}
+
 #[derive(Default)]
 struct Mailbox {
     mails: Mutex<Vec<Mail>>,
     is_full: AtomicBool,
+    /// Of the mail that was posted and not handed out.
+    bytes: AtomicUsize,
 }
 
 /// The mailboxes of all workers.
@@ -85,6 +106,7 @@ impl Mailboxes {
 
     /// Puts news into a worker's mailbox. It may be called with locks held.
     pub fn post(&self, worker: usize, mail: Mail) {
+        self.boxes[worker].bytes.fetch_add(mail.bytes(), Ordering::Relaxed);
         self.mails(worker).push(mail);
         self.boxes[worker].is_full.store(true, Ordering::Release);
         self.unwoken.fetch_or(1 << (worker % 64), Ordering::Relaxed);
@@ -110,13 +132,25 @@ impl Mailboxes {
         }
         std::mem::take(&mut *mails)
     }
+
+    /// Mail of so many bytes, by [`Mail::bytes`], was handed out to clients of this worker.
+    pub fn note_delivered(&self, worker: usize, bytes: usize) {
+        self.boxes[worker].bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether a mailbox of another worker than this one is overfull.
+    pub fn is_overfull(&self, worker: usize) -> bool {
+        let is_overfull = |mailbox: &Mailbox| mailbox.bytes.load(Ordering::Relaxed) > BYTES_MAX;
+        (0..).zip(&*self.boxes).any(|(other, mailbox)| other != worker && is_overfull(mailbox))
+    }
 }
 
 impl Engine {
-    /// Wakes the workers that have mail. To be called when no lock is held.
+    /// Wakes the workers that have mail; whether there are any. To be called when no lock is held.
     #[inline]
-    pub fn wake_mailboxes(&self) {
-        if self.mail.unwoken.load(Ordering::Relaxed) != 0 {
+    pub fn wake_mailboxes(&self) -> bool {
+        let has_mail = self.mail.unwoken.load(Ordering::Relaxed) != 0;
+        if has_mail {
             let mut waiting = self.mail.unwoken.swap(0, Ordering::Relaxed);
             while waiting != 0 {
                 let bit = waiting.trailing_zeros() as usize;
@@ -124,6 +158,7 @@ impl Engine {
                 waiting &= waiting - 1;
             }
         }
+        has_mail
     }
 
     /// Puts news into a client's output, if it still wants them; to be called by its worker. `client`
@@ -141,5 +176,31 @@ impl Engine {
             (News::RedirectBroken, Some(client)) => self.receive_broken(client),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_is_overfull_until_its_mail_is_handed_out() {
+        let mailboxes = Mailboxes::new(3);
+        let frame: Arc<[u8]> = vec![7; 100_000].into();
+        let post = || {
+            mailboxes.post(1, Mail { to: vec![(Some(0), 1)], news: News::Message(frame.clone()) });
+        };
+        post();
+        post();
+        assert!(!mailboxes.is_overfull(0));
+        post();
+        assert!(mailboxes.is_overfull(0) && mailboxes.is_overfull(2));
+        assert!(!mailboxes.is_overfull(1), "who hands it out does not wait for itself");
+        let mut bytes = mailboxes.take(1).into_iter().map(|mail| mail.bytes());
+        assert!(mailboxes.is_overfull(0), "it is still there");
+        mailboxes.note_delivered(1, bytes.next().unwrap());
+        assert!(!mailboxes.is_overfull(0));
+        bytes.for_each(|bytes| mailboxes.note_delivered(1, bytes));
+        assert_eq!(mailboxes.boxes[1].bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -100,6 +100,12 @@ pub struct Invalidation {
     _weight: Weight,
 }
 
+impl Invalidation {
+    pub(crate) fn bytes(&self) -> usize {
+        self.keys.as_ref().map_or(0, |keys| keys.encoded.len())
+    }
+}
+
 /// Keys that were invalidated, the same for all who are told.
 #[derive(Debug)]
 struct Keys {

@@ -2,7 +2,8 @@
 //!
 //! Each thread adds up what it allocates and frees, and moves its sum to the total when it exceeds
 //! 16 KiB either way. So the total is off by at most 16 KiB for each thread, and an allocation
-//! costs an addition to a thread's own word.
+//! costs an addition to a thread's own word. Workers also move it now and then, and in each turn
+//! while there is a `maxmemory`: what one has freed, no other shall evict keys for.
 //!
 //! jemalloc is built with size classes 8 bytes apart (`.cargo/config.toml`). Its Rust wrapper takes
 //! for granted that they are 16 apart, and asks for no alignment of 16: a class such as 56 would
@@ -37,6 +38,15 @@ fn count(bytes: isize) {
             USED_BYTES.fetch_add(sum, Relaxed);
         }
     });
+}
+
+/// Moves what this thread has added up to the total.
+#[inline]
+pub(crate) fn settle() {
+    let sum = UNFLUSHED_BYTES.replace(0);
+    if sum != 0 {
+        USED_BYTES.fetch_add(sum, Relaxed);
+    }
 }
 
 /// What to ask jemalloc for, so that 16 bytes of alignment come without being asked for. Larger
@@ -93,6 +103,19 @@ unsafe impl GlobalAlloc for Counting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_settled_is_seen_by_all() {
+        let thread = std::thread::spawn(|| {
+            let _held: Vec<u8> = Vec::with_capacity(FLUSH_BYTES as usize / 2);
+            let unsettled = UNFLUSHED_BYTES.get();
+            settle();
+            (unsettled, UNFLUSHED_BYTES.get())
+        });
+        let (unsettled, settled) = thread.join().unwrap();
+        assert!(unsettled >= FLUSH_BYTES / 4, "{unsettled}");
+        assert_eq!(settled, 0);
+    }
 
     #[test]
     fn blocks_are_aligned_as_their_layout_says() {

@@ -54,6 +54,7 @@ use self::ahead::Ahead;
 pub(crate) use self::limits::exceeds_query_limit;
 
 use crate::admin::Question;
+use crate::alloc;
 use crate::driver::{Driver, Epoll, Event, Interest};
 use crate::floor::{Conns, Floor};
 use crate::inbox::{Inbox, Letter};
@@ -196,7 +197,9 @@ impl Worker {
             self.floor.exchange(&mut inside, &mut self.conns);
             drop(inside);
             engine.journal.wake_readers();
-            engine.wake_mailboxes();
+            if engine.wake_mailboxes() {
+                self.let_others_deliver();
+            }
             if engine.persistence.has_sweep()
                 && engine.stats[self.index].dirty.get() != dirty_before
             {
@@ -355,6 +358,9 @@ impl Worker {
     /// Memory may be short because of what came since the last command, and without any command:
     /// messages, replies that nobody reads, another `maxmemory`.
     fn make_room(&mut self) {
+        if self.engine.settings.memory.max_bytes() != 0 {
+            alloc::settle();
+        }
         self.evicts = self.runner.make_room(self.engine) == Room::Soon;
     }
 
@@ -376,6 +382,7 @@ impl Worker {
             self.expire_unfinished = !self.expire.run(engine, inside, runner, EXPIRE_SLICE_US);
         }
         if is_due {
+            alloc::settle();
             self.look_after_clients(inside);
             if self.index == 0 {
                 // One that came while this was paused.

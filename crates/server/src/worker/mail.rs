@@ -2,6 +2,7 @@
 //! keys.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use engine::client::{Client, Closing};
 use engine::clients::ClientIndex;
@@ -9,19 +10,44 @@ use engine::mail::News;
 use store::Inside;
 
 use super::Worker;
+use crate::alloc;
+
+/// So long at most a worker waits for others to hand out mail, after a turn that posted some.
+const DELIVERY_US_MAX: u64 = 10_000;
+const DELIVERY_STEP: Duration = Duration::from_micros(50);
 
 impl Worker {
     /// Hands out what is in the mailbox; replies of commands that waited come first, since what is
     /// told may be of their doing.
     pub(super) fn deliver_mail(&mut self, inside: &mut Inside<'_>) {
         self.take_served(inside);
+        let has_limit = self.engine.settings.memory.max_bytes() != 0;
         for mail in self.engine.mail.take(self.index) {
+            let bytes = mail.bytes();
             for (index, id) in mail.to {
                 if let Some(index) = index {
                     self.deliver(inside, index, id, &mail.news);
                 }
             }
+            drop(mail.news);
+            self.engine.mail.note_delivered(self.index, bytes);
+            if has_limit {
+                // It is not in transit any more, so its memory must not count either.
+                alloc::settle();
+            }
             self.evict_clients(inside);
+        }
+    }
+
+    /// Waits while another worker has too much mail to hand out; outside the gate.
+    pub(super) fn let_others_deliver(&self) {
+        let mail = &self.engine.mail;
+        let until_us = base::clock::monotonic_us() + DELIVERY_US_MAX;
+        while mail.is_overfull(self.index)
+            && !mail.has_mail(self.index)
+            && base::clock::monotonic_us() < until_us
+        {
+            std::thread::sleep(DELIVERY_STEP);
         }
     }
 
