@@ -5,7 +5,7 @@ use command::declare::KeyFlag::{Insert, RW};
 use command::declare::{Group, key, many, opt, text};
 use engine::db::Class;
 use engine::{CmdError, CmdResult, Command, Cx};
-use store::{Expire, NewValue, OwnedValue};
+use store::{Expire, NewValue, OwnedValue, StrRef};
 use structures::hyperloglog::{Form, Hll, HllRef, Place, raise_dense};
 
 use super::{hll, refused};
@@ -45,7 +45,10 @@ fn pfadd(cx: &mut Cx<'_>) -> CmdResult {
         Some(string) => {
             let hll = hll(string)?;
             match first_that_rises(cx.args.iter().enumerate().skip(FIRST), hll)? {
-                None => 0,
+                None => {
+                    mark_raw(cx);
+                    0
+                }
                 Some(first) if hll.form() == Form::Dense => raise_in_place(cx, first),
                 Some(first) => {
                     let bytes = hll.as_bytes().to_vec();
@@ -62,6 +65,16 @@ fn pfadd(cx: &mut Cx<'_>) -> CmdResult {
     }
     cx.reply.integer(i64::from(changes > 0));
     Ok(())
+}
+
+/// Whoever asks for the encoding of a string that PFADD has looked at is told that it is raw, as in
+/// Redis.
+fn mark_raw(cx: &mut Cx<'_>) {
+    let key = cx.key(1);
+    if let Ok(Some(StrRef::Bytes(bytes))) = cx.db.look_string(key) {
+        let len = bytes.len();
+        cx.db.resize_string(key, len);
+    }
 }
 
 /// Index of the first element that changes anything; nearly all that were seen before do not.

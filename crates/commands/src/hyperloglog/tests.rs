@@ -21,6 +21,14 @@ fn a_new_one_is_a_short_string() {
         "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7f\xff"
         > OBJECT ENCODING h
         "raw"
+        > SET h "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x7f\xff"
+        OK
+        > OBJECT ENCODING h
+        "embstr"
+        > PFADD h
+        (integer) 0
+        > OBJECT ENCODING h
+        "raw"
         > PFADD h ""
         (integer) 1
         > STRLEN h

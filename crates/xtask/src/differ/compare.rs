@@ -106,6 +106,13 @@ const EXPLAINED: &[Explained] = &[
                 && theirs.text().as_deref() == Some("skiplist")
         },
     },
+    // A PFADD that finds out too late that the sparse registers go on behind the last one is refused;
+    // in Redis it has added by then what came before, and tells neither replicas nor the log.
+    Explained {
+        peer: None,
+        command: "*",
+        is_it: |_, ours, theirs| is_overlong_hll(ours) && is_overlong_hll(theirs),
+    },
     // LIMIT with a negative offset: nothing, and in a large sorted set of Redis 7.2 and later what
     // lies as far from the end.
     Explained {
@@ -265,6 +272,30 @@ pub(crate) const FIELD_EXPIRY: &[&str] = &[
     "hgetdel",
 ];
 
+/// Whether it is a sparse HyperLogLog with bytes behind its last register. Source: the format of
+/// Redis, a header of 16 bytes and runs of registers.
+fn is_overlong_hll(value: &Value) -> bool {
+    const REGISTERS: usize = 1 << 14;
+    let Value::Bulk(bytes) = value else { return false };
+    let Some(mut runs) = bytes.strip_prefix(b"HYLL\x01").and_then(|rest| rest.get(11..)) else {
+        return false;
+    };
+    let mut registers = 0;
+    while registers < REGISTERS {
+        let (run, len) = match runs {
+            [first @ 0x80..=0xff, ..] => (usize::from(first & 3) + 1, 1),
+            [first @ 0x40..=0x7f, second, ..] => {
+                (usize::from(first & 0x3f) << 8 | usize::from(*second), 2)
+            }
+            [first @ 0..=0x3f, ..] => (usize::from(*first) + 1, 1),
+            _ => return false,
+        };
+        registers += run + usize::from(len == 2);
+        runs = &runs[len..];
+    }
+    !runs.is_empty()
+}
+
 /// Fewer digits than this are the same double only if they are the same text.
 const DIGITS_MIN: usize = 16;
 
@@ -381,13 +412,13 @@ fn sorted(elements: &[Value], size: usize) -> Vec<String> {
 }
 
 /// Doubles of 17 digits as the shortest text of the same double, as Redis 8 and Valkey print
-/// some scores of large sorted sets.
+/// some scores of large sorted sets; and `1e+17` in full, as they print it of a small one.
 fn short(elements: &[Value]) -> Vec<Value> {
     let short = |element: &Value| {
         let text = element.text()?;
         let is_long =
             text.contains('.') && text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN;
-        let number: f64 = text.parse().ok().filter(|_| is_long)?;
+        let number: f64 = text.parse().ok().filter(|_| is_long || text.contains("e+"))?;
         Some(Value::Bulk(number.to_string().into_bytes()))
     };
     elements.iter().map(|element| short(element).unwrap_or_else(|| element.clone())).collect()
@@ -584,6 +615,27 @@ mod tests {
         assert!(!agree(Family::Redis, &call("HGETALL h"), &ab, &ba));
         let (one, two) = (bulks(&["a", "1", "b", "2"]), bulks(&["b", "2", "a", "1"]));
         assert!(agree(Family::Redis, &call("HGETALL h"), &one, &two));
+    }
+
+    #[test]
+    fn a_hyperloglog_with_bytes_behind_it_is_known() {
+        let hll = |runs: &[u8]| Value::Bulk([b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80", runs].concat());
+        assert!(!is_overlong_hll(&hll(b"\x7f\xff")));
+        assert!(is_overlong_hll(&hll(b"\x7f\xffv")));
+        assert!(!is_overlong_hll(&hll(b"\x80\x3f\x7f\xbe")));
+        assert!(is_overlong_hll(&hll(b"\x80\x3f\x7f\xbev")));
+        assert!(!is_overlong_hll(&hll(b"\x7f")));
+        assert!(!is_overlong_hll(&bulks(&["HYLL"])));
+    }
+
+    #[test]
+    fn scores_are_the_same_however_long() {
+        let scan = |score: &str| Value::Array(vec![bulks(&[]), bulks(&["m", score])]);
+        let same = |a, b| agree(Family::Redis, &call("ZSCAN z 0"), &scan(a), &scan(b));
+        assert!(same("100000000000000000", "1e+17"));
+        assert!(same("8.1", "8.0999999999999996"));
+        assert!(!same("8.1", "8.2"));
+        assert!(!same("1000", "1e+17"));
     }
 
     #[test]
