@@ -40,7 +40,7 @@ impl Runner {
         let begins =
             |word: &[u8; 4]| name.get(..4).is_some_and(|four| four.eq_ignore_ascii_case(word));
         // DEBUG LOADAOF runs what scripts a log has.
-        if [b"eval", b"fcal", b"exec", b"debu"].into_iter().any(|word| begins(word)) {
+        if [b"eval", b"fcal", b"exec", b"debu"].into_iter().any(begins) {
             return None;
         }
         let hash = engine.keyspace.key(batch.args(0, input).at(1)).hash;

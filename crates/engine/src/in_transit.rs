@@ -9,6 +9,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::engine::Engine;
+
 /// The sum over all news in transit, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct InTransit(Arc<AtomicUsize>);
@@ -27,7 +29,7 @@ impl InTransit {
 
 /// Bytes that count as in transit while it lives.
 #[derive(Debug)]
-pub(crate) struct Weight {
+pub struct Weight {
     bytes: usize,
     sum: Arc<AtomicUsize>,
 }
@@ -35,6 +37,13 @@ pub(crate) struct Weight {
 impl Drop for Weight {
     fn drop(&mut self) {
         self.sum.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Engine {
+    /// Counts news that a worker holds for its clients until what is returned is dropped.
+    pub fn in_transit(&self, bytes: usize) -> Weight {
+        self.tracking.in_transit.carry(bytes)
     }
 }
 

@@ -29,7 +29,7 @@ pub mod eviction;
 pub mod expire_cycle;
 pub mod histogram;
 pub mod hotkeys;
-mod in_transit;
+pub mod in_transit;
 pub mod info;
 pub mod late;
 pub mod latency;

@@ -90,28 +90,35 @@ impl Output {
             self.chunks.push_back(Chunk::Own(std::mem::take(fresh)));
             return;
         }
-        match self.chunks.back_mut() {
-            Some(Chunk::Own(last)) if last.len() + len <= last.capacity() => {
-                last.extend_from_slice(&fresh[from..]);
-            }
-            _ => {
-                // One small reply, as to a reader that is a little late, gets what it needs.
-                let room = if self.chunks.is_empty() { len } else { CHUNK_BYTES.max(len) };
-                let mut chunk = Vec::with_capacity(room);
-                chunk.extend_from_slice(&fresh[from..]);
-                self.chunks.push_back(Chunk::Own(chunk));
-            }
-        }
+        self.copy(&fresh[from..]);
         fresh.clear();
     }
 
     /// Adds a message that others get too.
     pub fn push_shared(&mut self, message: &Arc<[u8]>) {
+        self.unsent += message.len();
         if message.len() < SHARED_BYTES_MIN {
-            self.push(&mut message.to_vec(), 0);
+            self.copy(message);
         } else {
-            self.unsent += message.len();
             self.chunks.push_back(Chunk::Shared(message.clone()));
+        }
+    }
+
+    /// Copies what is not empty behind the rest. A chunk that begins small, as for a reader that is a
+    /// little late, grows up to its fixed size.
+    fn copy(&mut self, bytes: &[u8]) {
+        match self.chunks.back_mut() {
+            Some(Chunk::Own(last))
+                if last.len() + bytes.len() <= last.capacity().max(CHUNK_BYTES) =>
+            {
+                last.extend_from_slice(bytes);
+            }
+            Some(_) => {
+                let mut chunk = Vec::with_capacity(CHUNK_BYTES.max(bytes.len()));
+                chunk.extend_from_slice(bytes);
+                self.chunks.push_back(Chunk::Own(chunk));
+            }
+            None => self.chunks.push_back(Chunk::Own(bytes.to_vec())),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Conn {
     /// In one of the worker's lists of connections with more to run. Nothing is read meanwhile:
     /// whoever sends faster than we run waits, and no input piles up.
     pub(crate) is_queued: bool,
+    /// In the worker's list of those that were told something (`worker/mail.rs`).
+    pub(crate) is_told: bool,
     /// The other side will send no more.
     pub(crate) has_ended: bool,
     /// Nothing is sent before the log is on the disk up to here; 0: at once.

@@ -139,8 +139,16 @@ impl Floor {
         client.worker = worker;
         let index = clients.insert(client);
         let interest = Interest::READ;
-        let conn =
-            Conn { fd, client: index, tls, interest, is_queued: false, has_ended: false, gate: 0 };
+        let conn = Conn {
+            fd,
+            client: index,
+            tls,
+            interest,
+            is_queued: false,
+            is_told: false,
+            has_ended: false,
+            gate: 0,
+        };
         if is_tcp {
             // Without it small replies may wait; nothing else depends on it.
             let _ = conn.set_nodelay();

@@ -51,9 +51,10 @@ impl Round<'_, '_, '_> {
             self.adopt(accepted);
         }
         if self.late.begins {
-            // What they have sent has been read already.
+            // What they have sent has been read already, or what they were told waits for more.
             for index in 0..self.conns.len() {
-                if self.conns[index].as_ref().is_some_and(|conn| conn.is_queued) {
+                let waits = |conn: &Conn| conn.is_queued || conn.is_told;
+                if self.conns[index].as_ref().is_some_and(waits) {
                     self.serve(index, None);
                 }
             }

@@ -102,6 +102,7 @@ pub(crate) struct Worker {
     receive: Box<[u8]>,
     ahead: Ahead,
     out: Vec<u8>,
+    told: mail::Told,
     expire: ExpireWalk,
     expire_unfinished: bool,
     /// More is used than `maxmemory` allows, and there is more to evict.
@@ -147,6 +148,7 @@ impl Worker {
             receive: vec![0; RECEIVE_BYTES + ahead::WAITING_BYTES_MAX].into(),
             ahead: Ahead::default(),
             out: Vec::new(),
+            told: mail::Told::default(),
             expire: ExpireWalk::default(),
             expire_unfinished: false,
             evicts: false,
@@ -173,6 +175,7 @@ impl Worker {
                 // Before the requests that what it tells of may have caused.
                 self.deliver_mail(&mut inside);
             }
+            self.send_told_if_due(&mut inside, !events.is_empty());
             self.ahead.is_worth_it = events.len() > 1;
             for &event in &events {
                 self.on_event(&mut inside, event);
@@ -216,7 +219,8 @@ impl Worker {
     }
 
     fn wait_time(&self) -> Duration {
-        if !self.queue.is_empty() || self.expire_unfinished || self.feed_unfinished || self.evicts {
+        let has_more = self.expire_unfinished || self.feed_unfinished || self.evicts;
+        if !self.queue.is_empty() || has_more || self.has_told() {
             return Duration::ZERO;
         }
         if let Some(wait) = self.persistence_wait() {
