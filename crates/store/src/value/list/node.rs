@@ -159,6 +159,10 @@ impl Node {
         true
     }
 
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Node::Plain(_))
+    }
+
     /// Puts an element in the place of one of its own; false if it does not fit.
     pub(super) fn replace(&mut self, index: usize, element: &[u8], limit: &NodeLimit) -> bool {
         let is_alone = self.len() == 1;

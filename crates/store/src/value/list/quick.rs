@@ -137,6 +137,15 @@ impl Quicklist {
 
     pub(super) fn set(&mut self, index: usize, element: &[u8], limit: &NodeLimit) -> bool {
         let Some((at, offset)) = self.nodes.seek(index) else { return false };
+        // As in Redis: what replaces a large element moves to the node behind it, if it fits there.
+        if self.nodes.at(at).is_some_and(Node::is_plain)
+            && !limit.is_plain(element.len())
+            && let Some(next) = self.nodes.next(at)
+            && self.nodes.update(next, |node| node.push(End::Head, element, limit))
+        {
+            drop(self.nodes.remove(at));
+            return true;
+        }
         if !self.nodes.update(at, |node| node.replace(offset, element, limit)) {
             self.remove_at(index);
             self.insert(index, element, limit);

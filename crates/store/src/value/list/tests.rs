@@ -188,6 +188,22 @@ fn a_large_element_is_plain_and_never_small_again() {
 }
 
 #[test]
+fn what_replaces_a_large_element_joins_the_node_behind_it() {
+    let limits = limits(-1, 0);
+    let mut list = List::empty(&limits);
+    list.push_all(End::Tail, [&[b'x'; 5000][..], b"b"].into_iter(), &limits);
+    assert_eq!((encoding(&list), list.view().nodes().len()), ("quicklist", 2));
+    assert!(list.set(0, b"a", &limits));
+    assert_eq!(encoding(&list), "listpack");
+    assert_eq!(elements(&list), [b"a".to_vec(), b"b".to_vec()]);
+    // As in Redis, not that before it.
+    let mut list = List::empty(&limits);
+    list.push_all(End::Tail, [&b"a"[..], &[b'x'; 5000]].into_iter(), &limits);
+    assert!(list.set(1, b"b", &limits));
+    assert_eq!((encoding(&list), list.view().nodes().len()), ("quicklist", 2));
+}
+
+#[test]
 fn nodes_are_full_whichever_end_grows() {
     for end in [End::Head, End::Tail] {
         let limits = Limits::default();
