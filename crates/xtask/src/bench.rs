@@ -1,6 +1,6 @@
 //! `cargo x bench`: what a command costs in CPU and a key in memory, beside a peer.
 //!
-//! Eight modes, each with its table:
+//! Nine modes, each with its table:
 //!
 //! | flag | question | file |
 //! |---|---|---|
@@ -11,6 +11,7 @@
 //! | `--removal`   | a set of 50 million members is removed: who notices | [`removal`] |
 //! | `--aof`       | writes under `appendfsync always`, `everysec` and without a log | [`aof`] |
 //! | `--snapshot`  | overwrites while the data set is saved: memory, stalls, speed | [`snapshot`] |
+//! | `--acl`       | GET of a user with rules, beside one without | [`throughput`] |
 //! | `--hit-ratio` | a cache under Zipf: how often is the key there | [`hit_ratio`] |
 //!
 //! Each table says of every figure that has a budget (issue 2, Shows 4 to 7; issue 6, Shows 5 and 6)
@@ -26,6 +27,7 @@ mod memory;
 mod removal;
 pub(crate) mod server;
 mod snapshot;
+mod subscribers;
 mod throughput;
 mod wire;
 mod workload;
@@ -84,6 +86,9 @@ pub(crate) struct Args {
     /// The size of the data set that is saved, in MiB.
     #[arg(long, default_value_t = 1024)]
     size: usize,
+    /// GET of a user with rules, beside one without: what ACLs cost.
+    #[arg(long, conflicts_with_all = ["memory", "expire", "removal", "two_cores"])]
+    acl: bool,
     /// A cache at its `maxmemory`, under LRU and LFU.
     #[arg(long, conflicts_with_all = ["memory", "expire", "removal", "two_cores"])]
     hit_ratio: bool,
@@ -139,6 +144,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     if args.aof {
         return aof::run(&setup, &load, args.workers);
+    }
+    if args.acl {
+        return throughput::limited(&setup, &load);
     }
     let workloads = workload::choose(&args.only)?;
     if args.two_cores {

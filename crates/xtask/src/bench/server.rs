@@ -194,17 +194,23 @@ pub(crate) fn cores() -> Result<Vec<usize>> {
 }
 
 /// Starts `command` on `core`, or wherever we may run.
+pub(crate) fn spawn_on(command: &mut Command, core: Option<usize>) -> Result<Child> {
+    let child = on_core(core, || command.spawn())?;
+    child.with_context(|| format!("start {}", command.get_program().display()))
+}
+
+/// Starts a process or a thread on `core`, or wherever we may run.
 ///
 /// A child inherits the affinity of the thread that starts it, so that thread moves for a moment:
-/// every thread of the server is on its core from the first instruction.
-pub(crate) fn spawn_on(command: &mut Command, core: Option<usize>) -> Result<Child> {
+/// every thread of a server is on its core from the first instruction.
+pub(crate) fn on_core<T>(core: Option<usize>, start: impl FnOnce() -> T) -> Result<T> {
     let allowed = sched_getaffinity(None)?;
     if let Some(core) = core {
         let mut only = CpuSet::new();
         only.set(core);
         sched_setaffinity(None, &only).with_context(|| format!("move to core {core}"))?;
     }
-    let child = command.spawn();
+    let started = start();
     sched_setaffinity(None, &allowed).context("move back")?;
-    child.with_context(|| format!("start {}", command.get_program().display()))
+    Ok(started)
 }

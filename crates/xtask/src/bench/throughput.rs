@@ -15,7 +15,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::server::{Cost, Server, cores, spawn_on};
-use super::workload::{Keys, Workload};
+use super::subscribers::Subscribers;
+use super::workload::{Keys, LIMITED, LIMITED_GET, Workload};
 use super::{Budget, Setup, median};
 
 /// Long enough for a thousand connections and for every buffer to have grown.
@@ -123,6 +124,29 @@ pub(crate) fn two_cores(setup: &Setup, load: &Path, workloads: &[&Workload]) -> 
     Ok(())
 }
 
+/// What a user with rules may cost more than one without.
+const LIMITED_TO_ALL: Budget = Budget::AtMost(1.03);
+
+/// GET of a user who may not do everything, beside that of one who may; ours alone.
+pub(crate) fn limited(setup: &Setup, load: &Path) -> Result<()> {
+    let cores = cores()?;
+    ensure!(cores.len() >= 2, "the pinned mode needs two cores");
+    let mut ours = Server::start(&setup.ours, 1, Some(cores[0]))?;
+    fill(setup, &mut [&mut ours], &LIMITED_GET.each_ref())?;
+    let mut costs = [const { Vec::new() }; 2];
+    for _ in 0..setup.rounds {
+        for (workload, costs) in LIMITED_GET.iter().zip(&mut costs) {
+            let cost = measure(setup, load, Some(cores[1]), workload, &mut ours)?;
+            costs.push(cost.cpu_us_per_command);
+        }
+    }
+    let [limited, all] = costs.map(median);
+    println!("\n{}: {limited:.3} µs of CPU", LIMITED_GET[0].name);
+    println!("{}: {all:.3} µs of CPU", LIMITED_GET[1].name);
+    println!("with rules to without: {}", LIMITED_TO_ALL.judge(limited / all));
+    Ok(())
+}
+
 pub(super) fn fill(
     setup: &Setup,
     servers: &mut [&mut Server],
@@ -169,7 +193,15 @@ fn measure(
     server: &mut Server,
 ) -> Result<Cost> {
     let below = workload.below.unwrap_or(workload.keys.count() / setup.shrink);
+    let _subscribers = Subscribers::open(server.port(), workload.subscribers, load_core)?;
     let mut generator = Command::new(load);
+    if workload.is_limited {
+        let (user, password) = LIMITED;
+        let rules = ["on", &format!(">{password}"), "~key:*", "&*", "+@read", "+@write"];
+        let words = ["ACL", "SETUSER", user].into_iter().chain(rules);
+        server.connection().call(&words.map(str::as_bytes).collect::<Vec<_>>())?;
+        generator.args(["--user", user, "-a", password]);
+    }
     generator
         .args(["-p", &server.port().to_string(), "-q", "-n", "2000000000"])
         .args(["-c", &workload.clients.to_string(), "-P", &workload.depth.to_string()])

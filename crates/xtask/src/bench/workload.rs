@@ -17,7 +17,17 @@ pub(crate) struct Workload {
     pub(crate) budget: Option<f64>,
     /// The least our throughput with two workers may be, as a multiple of the peer's.
     pub(crate) speed: Option<f64>,
+    /// Connections that subscribe to [`CHANNEL`] and read.
+    pub(crate) subscribers: usize,
+    /// The load logs in as [`LIMITED`].
+    pub(crate) is_limited: bool,
 }
+
+/// What PUBLISH publishes to.
+pub(crate) const CHANNEL: &str = "news";
+
+/// A user with rules, and its password.
+pub(crate) const LIMITED: (&str, &str) = ("limited", "secret");
 
 /// What both servers hold before anything is measured.
 #[derive(Clone, Copy, PartialEq)]
@@ -203,7 +213,15 @@ const BASE: Workload = Workload {
     keys: Keys::Small,
     budget: None,
     speed: None,
+    subscribers: 0,
+    is_limited: false,
 };
+
+/// GET as somebody who may not do everything, and as somebody who may.
+pub(crate) const LIMITED_GET: [Workload; 2] = [
+    Workload { name: "GET@16 as limited", is_limited: true, ..BASE },
+    Workload { name: "GET@16", ..BASE },
+];
 
 const WORKLOADS: &[Workload] = &[
     Workload { name: "GET@1", depth: 1, budget: Some(0.90), ..BASE },
@@ -240,6 +258,27 @@ const WORKLOADS: &[Workload] = &[
         ..BASE
     },
     Workload { name: "GET@1-1000clients", depth: 1, clients: 1000, budget: Some(0.90), ..BASE },
+    Workload {
+        name: "MULTI10SET@16",
+        command: &["MULTI", ";", "10", "SET", KEY, VALUE, ";", "EXEC"],
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "PUBLISH@16",
+        command: &["PUBLISH", CHANNEL, VALUE],
+        budget: Some(0.75),
+        ..BASE
+    },
+    Workload {
+        name: "PUBLISH-100subs@1",
+        command: &["PUBLISH", CHANNEL, VALUE],
+        depth: 1,
+        clients: 10,
+        subscribers: 100,
+        budget: Some(0.75),
+        ..BASE
+    },
     Workload {
         name: "SADD@16",
         command: &["SADD", "set", "mem:__rand_int__"],

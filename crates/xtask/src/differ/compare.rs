@@ -274,7 +274,7 @@ pub(crate) const FIELD_EXPIRY: &[&str] = &[
 
 /// Whether it is a sparse HyperLogLog with bytes behind its last register. Source: the format of
 /// Redis, a header of 16 bytes and runs of registers.
-fn is_overlong_hll(value: &Value) -> bool {
+pub(crate) fn is_overlong_hll(value: &Value) -> bool {
     const REGISTERS: usize = 1 << 14;
     let Value::Bulk(bytes) = value else { return false };
     let Some(mut runs) = bytes.strip_prefix(b"HYLL\x01").and_then(|rest| rest.get(11..)) else {

@@ -34,11 +34,13 @@ pub(crate) fn shrink(
     if still(&related)? {
         small = related;
     }
-    // The first two calls empty the servers and choose the protocol; the last one differs.
-    const KEPT: usize = 2;
+    // The first calls empty the servers, choose the protocol and set options, which would stay as the
+    // last attempt has left them; the last one differs.
+    let is_option = |call: &Call| call[0].eq_ignore_ascii_case(b"CONFIG");
+    let kept = 2 + small[2..].iter().take_while(|call| is_option(call)).count();
     let mut size = (small.len() / 2).max(1);
     loop {
-        let mut at = KEPT;
+        let mut at = kept;
         while at < small.len() - 1 {
             let end = (at + size).min(small.len() - 1);
             let fewer = [&small[..at], &small[end..]].concat();
