@@ -141,6 +141,7 @@ impl Quicklist {
         if self.nodes.at(at).is_some_and(Node::is_plain)
             && !limit.is_plain(element.len())
             && let Some(next) = self.nodes.next(at)
+            && self.nodes.at(next).is_some()
             && self.nodes.update(next, |node| node.push(End::Head, element, limit))
         {
             drop(self.nodes.remove(at));
