@@ -145,6 +145,7 @@ pub struct State {
     door: Door,
     native: NativeCode,
     /// A state that is larger than this after a run is tidied up at once.
+    collect_at_bytes_min: usize,
     collect_at_bytes: Cell<usize>,
     /// What makes the error of a whole run.
     handler: Kept,
@@ -213,7 +214,8 @@ impl State {
         lua.gc_inc(GARBAGE_PERCENT, 0, 0);
         lua.set_memory_limit(options.memory_max)?;
         let native = NativeCode::default();
-        let collect_at_bytes = Cell::new(COLLECT_AT_BYTES_MIN);
+        let collect_at_bytes_min = COLLECT_AT_BYTES_MIN.min(options.memory_max / 4);
+        let collect_at_bytes = Cell::new(collect_at_bytes_min);
         Ok(State {
             lua,
             slot,
@@ -221,6 +223,7 @@ impl State {
             run,
             door,
             native,
+            collect_at_bytes_min,
             collect_at_bytes,
             handler,
             kept_globals,
@@ -367,7 +370,7 @@ impl State {
     fn tidy_up(&self) {
         // No script can give a value a finalizer, so none fails.
         let _ = self.lua.gc_collect();
-        self.collect_at_bytes.set((self.door.memory() * 2).max(COLLECT_AT_BYTES_MIN));
+        self.collect_at_bytes.set((self.door.memory() * 2).max(self.collect_at_bytes_min));
     }
 
     /// Runs the code of a library, which registers its functions.
@@ -444,6 +447,8 @@ unsafe impl Send for Script {}
 /// and a walk over all that is there is dear beside it.
 const GARBAGE_PERCENT: i32 = 400;
 
+/// A state that has less is not collected when a script ends, unless a quarter of what it may have
+/// is less still.
 const COLLECT_AT_BYTES_MIN: usize = 64 << 20;
 
 const SEED: u64 = 0x1234_abcd_330e;
