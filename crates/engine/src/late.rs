@@ -161,6 +161,11 @@ impl<'n> Lateness<'n> {
         let late = &engine.late;
         let now = store::ticks::now();
         let begins = self.round_ticks.is_none();
+        let shall_end = || late.is_killed.load(Relaxed) || engine.shutting_down.load(Relaxed);
+        if !begins && shall_end() {
+            // It comes to its end; whoever asked for that is served when it has.
+            return true;
+        }
         if begins {
             let limit_ms = engine.settings.busy_reply_ms.load(Relaxed) as u64;
             let spent_ms = store::ticks::to_us(now.wrapping_sub(self.began_ticks)) / 1000;
@@ -177,7 +182,7 @@ impl<'n> Lateness<'n> {
             late.has_written.store(has_written, Relaxed);
             self.serve(cx, begins);
         }
-        late.is_killed.load(Relaxed) || engine.shutting_down.load(Relaxed)
+        shall_end()
     }
 
     /// (3).
