@@ -6,6 +6,7 @@
 
 pub mod acl;
 pub mod bitmap;
+pub mod cluster;
 pub mod command_docs;
 pub mod connection;
 mod container;
@@ -45,6 +46,7 @@ pub fn all() -> &'static [&'static [Command]] {
         transactions::COMMANDS,
         pubsub::COMMANDS,
         replication::COMMANDS,
+        cluster::COMMANDS,
         scripting::COMMANDS,
         connection::COMMANDS,
         command_docs::COMMANDS,

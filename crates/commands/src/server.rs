@@ -8,6 +8,7 @@
 //!   status    TIME ROLE                              lolwut    LOLWUT
 //!   slowlog   SLOWLOG COMMANDLOG                     latency   LATENCY
 //!   monitor   MONITOR                                hotkeys   HOTKEYS
+//!   modules   MODULE
 //! ```
 //!
 //! Most of these own the world while they run: they look at all clients and all shards, and nobody
@@ -23,6 +24,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod modules;
 mod monitor;
 mod save;
 mod shutdown;
@@ -47,6 +49,7 @@ pub const COMMANDS: &[Command] = &[
     latency::LATENCY,
     lolwut::LOLWUT,
     memory::MEMORY,
+    modules::MODULE,
     monitor::MONITOR,
     status::ROLE,
     save::SAVE,

@@ -213,6 +213,10 @@ fixed! {
     INVALID_SECOND_DB = "ERR invalid second DB index";
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    MODULE_NOT_ALLOWED = "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+    MODULE_NOT_LOADED = "ERR Error loading the extension. Please check the server logs.";
+    NO_SUCH_MODULE = "ERR Error unloading module: no such module with that name";
+    NO_CLUSTER = "ERR This instance has cluster support disabled";
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
     STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
     STREAM_START_ID = "ERR invalid start ID for the interval";

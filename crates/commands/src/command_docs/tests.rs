@@ -53,7 +53,8 @@ fn list_filters_commands_and_subcommands_alike() {
         > COMMAND LIST FILTERBY PATTERN GET
         1) "get"
         > COMMAND LIST FILTERBY pattern cl*help
-        1) "client|help"
+        1) "cluster|help"
+        2) "client|help"
         > COMMAND LIST FILTERBY ACLCAT non_existing_category
         (empty array)
         > COMMAND LIST FILTERBY PATTERN

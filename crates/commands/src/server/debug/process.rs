@@ -41,6 +41,14 @@ pub(super) fn restart(cx: &mut Cx<'_>) -> CmdResult {
     Err(CmdError::text("ERR failed to restart the server. Check server logs."))
 }
 
+/// What is loaded only in part is neither saved nor loaded again: that would be the end of the rest.
+fn require_loaded(cx: &Cx<'_>) -> CmdResult {
+    match cx.engine.persistence.is_loading() {
+        true => Err(CmdError::LOADING),
+        false => Ok(()),
+    }
+}
+
 /// RELOAD: the data set goes through the snapshot file.
 pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
     let has = |cx: &Cx<'_>, option| (2..cx.argc()).any(|i| cx.is_word(i, option));
@@ -51,6 +59,7 @@ pub(super) fn reload(cx: &mut Cx<'_>) -> CmdResult {
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
         ));
     }
+    require_loaded(cx)?;
     if !has(cx, "NOSAVE") {
         cx.engine.kill_save();
         if !matches!(cx.save_now(), Outcome::Saved(_)) {
@@ -86,6 +95,7 @@ pub(super) fn aof_flush_sleep(cx: &mut Cx<'_>) -> CmdResult {
 
 /// LOADAOF.
 pub(super) fn load_aof(cx: &mut Cx<'_>) -> CmdResult {
+    require_loaded(cx)?;
     if !cx.engine.aof.settle(cx.engine.journal.tail()) {
         return Err(CmdError::AOF_OFF);
     }
