@@ -18,7 +18,7 @@ const DELIVERY_US_MAX: u64 = 10_000;
 const DELIVERY_STEP: Duration = Duration::from_micros(50);
 
 /// What was put into outputs is sent when it is so much, or so old.
-const TOLD_BYTES_MAX: usize = 256 * 1024;
+const TOLD_BYTES_MAX: usize = 128 * 1024;
 const TOLD_US_MAX: u64 = 500;
 
 /// Clients that were told something that is not on its way to them yet: while requests are waiting,
@@ -55,9 +55,11 @@ impl Worker {
             if has_limit {
                 self.told.weights.push(engine.in_transit(self.told.bytes - told_before));
             }
+            // An eviction tells of itself: what that takes must not be what the next one is for.
+            let is_pressing = has_limit && matches!(mail.news, News::Invalidated(_));
             drop(mail);
             engine.mail.note_delivered(self.index, bytes);
-            if self.told.bytes > TOLD_BYTES_MAX {
+            if is_pressing || self.told.bytes > TOLD_BYTES_MAX {
                 self.send_told(inside);
             }
         }
