@@ -18,7 +18,9 @@ const DELIVERY_US_MAX: u64 = 10_000;
 const DELIVERY_STEP: Duration = Duration::from_micros(50);
 
 /// What was put into outputs is sent when it is so much, or so old.
-const TOLD_BYTES_MAX: usize = 128 * 1024;
+const TOLD_BYTES_MAX: usize = 1 << 20;
+/// The same while there is a `maxmemory`: no more than what does not count there.
+const TOLD_BYTES_MAX_LIMITED: usize = 128 * 1024;
 const TOLD_US_MAX: u64 = 500;
 
 /// Clients that were told something that is not on its way to them yet: while requests are waiting,
@@ -44,6 +46,7 @@ impl Worker {
             self.told.since_us = base::clock::monotonic_us();
         }
         let has_limit = engine.settings.memory.max_bytes() != 0;
+        let bytes_max = if has_limit { TOLD_BYTES_MAX_LIMITED } else { TOLD_BYTES_MAX };
         for mail in engine.mail.take(self.index) {
             let bytes = mail.bytes();
             let told_before = self.told.bytes;
@@ -59,7 +62,7 @@ impl Worker {
             let is_pressing = has_limit && matches!(mail.news, News::Invalidated(_));
             drop(mail);
             engine.mail.note_delivered(self.index, bytes);
-            if is_pressing || self.told.bytes > TOLD_BYTES_MAX {
+            if is_pressing || self.told.bytes > bytes_max {
                 self.send_told(inside);
             }
         }
