@@ -31,7 +31,9 @@ mod shutdown;
 mod slowlog;
 mod status;
 
-use engine::{CmdError, CmdResult, Command, Cx};
+use engine::Command;
+
+use crate::container::{container, help};
 
 pub const COMMANDS: &[Command] = &[
     backup::BACKUP,
@@ -58,17 +60,3 @@ pub const COMMANDS: &[Command] = &[
     flush::SWAPDB,
     status::TIME,
 ];
-
-/// The table finds subcommands; only a call without one, which its arity refuses, could get here.
-fn container(cx: &mut Cx<'_>) -> CmdResult {
-    Err(CmdError::wrong_arity(cx.name()))
-}
-
-/// HELP of whatever container it stands in.
-fn help(cx: &mut Cx<'_>) -> CmdResult {
-    let container = cx.entry.parent.expect("HELP is a subcommand");
-    let lines = command::help::help_lines(cx.engine.table.get(container).decl);
-    cx.reply.array(lines.len());
-    lines.iter().for_each(|line| cx.reply.simple(line));
-    Ok(())
-}

@@ -3,7 +3,8 @@
 //! Telling clients that a key was evicted takes about as much memory as the key gave back, until
 //! the workers of those clients have sent it. A worker that counted this as used would evict more
 //! keys, of which clients must be told as well: everything would go because of one excess. So what
-//! is in transit does not count against `maxmemory` (`eviction.rs`), up to a bound. What a client
+//! is in transit does not count against `maxmemory` (`eviction.rs`), up to a bound; nor does what a
+//! worker gathers for its clients before it sends (`server/src/worker/mail.rs`). What a client
 //! does not take from its socket is in transit no more.
 
 use std::sync::Arc;
