@@ -488,6 +488,12 @@ impl Engine {
         false
     }
 
+    /// The last word about a shutdown that failed: from here on it is as if it had not been asked.
+    pub fn log_failed_shutdown(&self) {
+        let text = "Errors trying to shut down the server. Check the logs for more information.";
+        self.host.log('#', text);
+    }
+
     /// Whether writes are refused because the last save failed.
     pub fn refuses_writes(&self) -> bool {
         self.persistence.state().has_failed

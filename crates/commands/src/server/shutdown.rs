@@ -87,6 +87,7 @@ fn shutdown(cx: &mut Cx<'_>) -> CmdResult {
             }
             cx.engine.host.log('*', "User requested shutdown...");
             if !cx.save_finally(how) {
+                cx.engine.log_failed_shutdown();
                 return Err(CmdError::SHUTDOWN_FAILED);
             }
             // What this client sent behind it shall not run.

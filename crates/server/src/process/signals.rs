@@ -132,7 +132,9 @@ pub(crate) fn obey(engine: &Engine, inside: &mut Inside<'_>) {
     if engine.save_finally(&mut access, how, base::clock::unix_ms()) {
         engine.host.shut_down(how);
     } else {
+        // Before the log says so: whoever reads it may signal at once.
         WAS_ASKED.store(false, Ordering::Release);
+        engine.log_failed_shutdown();
     }
 }
 
