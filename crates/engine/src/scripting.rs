@@ -21,8 +21,8 @@
 
 mod cache;
 pub(crate) mod declared;
+mod sha;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, Once};
@@ -32,10 +32,11 @@ use command::table::CommandId;
 use config::id;
 use crossbeam_utils::CachePadded;
 use script::{Bell, Flags, Policy, Registered, Script, State, StateOptions};
-use sha1::{Digest, Sha1};
 
 use self::cache::{Cache, Known};
 use self::declared::{Keeping, Verdict};
+use self::sha::BySha;
+pub use self::sha::{Sha, sha_of};
 use crate::cx::Cx;
 use crate::engine::{Engine, OCHRE_VERSION, REDIS_VERSION};
 use crate::error::{CmdError, CmdResult};
@@ -49,29 +50,17 @@ const LOAD_TIMEOUT: Duration = Duration::from_millis(500);
 /// A reply larger than this is not kept for the next.
 const KEEP_BYTES: usize = 64 * 1024;
 
-/// The name of a script: its SHA1 in hexadecimal digits.
-pub type Sha = [u8; 40];
-
-/// The name of a script.
-pub fn sha_of(source: &[u8]) -> Sha {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut sha = [0; 40];
-    for (pair, byte) in sha.chunks_exact_mut(2).zip(Sha1::digest(source)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    sha
-}
-
 /// A worker's state of EVAL and what it has compiled.
 struct EvalState {
-    compiled: HashMap<Sha, Compiled>,
+    compiled: BySha<Compiled>,
     state: State,
     /// Where replies are written first; kept from run to run.
     reply: Vec<u8>,
 }
 
 struct Compiled {
+    /// As a text.
+    name: Box<str>,
     script: Script,
     flags: Flags,
     verdict: Arc<Verdict>,
@@ -295,7 +284,7 @@ impl Engine {
             }
         }
         let was_used = AtomicBool::new(false);
-        let compiled = Compiled { script, flags, verdict, place, was_used };
+        let compiled = Compiled { name: name_of(&sha), script, flags, verdict, place, was_used };
         self.with_eval_state(worker, |eval| drop(eval.compiled.insert(sha, compiled)));
         Ok(sha)
     }
@@ -306,13 +295,17 @@ impl Engine {
         let taken = place.state().take();
         let mut eval = taken.unwrap_or_else(|| {
             let state = self.with_state_options(State::new);
-            Box::new(EvalState { compiled: HashMap::new(), state, reply: Vec::new() })
+            Box::new(EvalState { compiled: BySha::default(), state, reply: Vec::new() })
         });
         let result = f(&mut eval);
         place.bytes.store(eval.state.memory(), Relaxed);
         *place.state() = Some(eval);
         result
     }
+}
+
+fn name_of(sha: &Sha) -> Box<str> {
+    String::from_utf8_lossy(sha).into()
 }
 
 fn compile(state: &State, known: &Known) -> Result<Script, CmdError> {
@@ -375,7 +368,6 @@ pub fn evalsha(cx: &mut Cx<'_>, read_only: bool) -> CmdResult {
 
 fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdResult {
     let engine = cx.engine;
-    let name = std::str::from_utf8(sha).map_err(|_| CmdError::NO_SCRIPT)?;
     let args = cx.args;
     engine.with_eval_state(cx.worker, |eval| {
         let EvalState { compiled, state, reply } = eval;
@@ -390,7 +382,8 @@ fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdRe
                 let script = compile(state, &known)?;
                 let Known { flags, verdict, .. } = known;
                 let was_used = AtomicBool::new(false);
-                free.insert(Compiled { script, flags, verdict, place, was_used })
+                let name = name_of(sha);
+                free.insert(Compiled { name, script, flags, verdict, place, was_used })
             }
         };
         let compiled = &*compiled;
@@ -403,7 +396,7 @@ fn run_script(cx: &mut Cx<'_>, sha: &Sha, keys: usize, read_only: bool) -> CmdRe
         let (keys, argv) = (args.from_index(3).iter().take(keys), args.from_index(3 + keys).iter());
         let keeping = Keeping::begin(cx, &compiled.verdict, keys.clone());
         reply.clear();
-        let name = ScriptName::Script(name);
+        let name = ScriptName::Script(&compiled.name);
         let ran = run_as_caller(cx, name, rights, keeping, reply, |caller, protocol, out| {
             state.run_script(&compiled.script, name.text(), keys, argv, caller, protocol, out)
         });

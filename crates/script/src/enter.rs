@@ -2,8 +2,8 @@
 //! all within one protected call of the language and without a handle for each value.
 //!
 //! ```text
-//!   enter ─► lua_cpcall(inside) ─► KEYS, ARGV ─► lua_pcall(script, handler) ─┬─ value ─► reply
-//!                   │                                                        └─ error ─► Failure
+//!   enter ─► lua_pcall(inside) ─► KEYS, ARGV ─► lua_pcall(script, handler) ─┬─ value ─► reply
+//!                   │                                                       └─ error ─► Failure
 //!                   └─ what fails here is that memory is short
 //! ```
 //!
@@ -19,6 +19,7 @@ use mlua::ffi::{self, lua_State};
 use mlua::{Function, Lua};
 use resp::Reply;
 
+use crate::arguments::Arguments;
 use crate::reply;
 use crate::state::{Failure, Slot};
 
@@ -28,6 +29,17 @@ pub(crate) struct Kept {
     _lua: Lua,
     main: *mut lua_State,
     at: c_int,
+}
+
+impl Kept {
+    /// Keeps the value on the top in its stead, and pops it.
+    ///
+    /// # Safety
+    /// Within a protected call of the state that it was kept for.
+    pub(crate) unsafe fn replace(&self, state: *mut lua_State) {
+        // SAFETY: the caller's promise; the place is there until this is dropped.
+        unsafe { ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, self.at) };
+    }
 }
 
 impl Drop for Kept {
@@ -43,6 +55,8 @@ pub(crate) struct Door {
     main: *mut lua_State,
     /// Of the language: gives a value a place.
     keep: Function,
+    /// Of the language: [`inside`].
+    inside: Kept,
 }
 
 impl Door {
@@ -50,12 +64,15 @@ impl Door {
         // SAFETY: both are called by the state itself, with what they expect.
         let (main, keep) =
             unsafe { (lua.create_c_function(main_of)?, lua.create_c_function(keep)?) };
-        let main: mlua::LightUserData = main.call(())?;
-        Ok(Door { lua: lua.clone(), main: main.0.cast(), keep })
+        // SAFETY: it is called by `Run::go` only, with what it expects.
+        let inside = unsafe { lua.create_c_function(inside)? };
+        let main = main.call::<mlua::LightUserData>(())?.0.cast();
+        let inside = Kept { _lua: lua.clone(), main, at: keep.call(inside)? };
+        Ok(Door { lua: lua.clone(), main, keep, inside })
     }
 
     pub(crate) fn keep(&self, value: impl mlua::IntoLua) -> mlua::Result<Kept> {
-        let at = self.keep.call::<i32>(value)?;
+        let at = self.keep.call(value)?;
         Ok(Kept { _lua: self.lua.clone(), main: self.main, at })
     }
 
@@ -99,7 +116,7 @@ unsafe extern "C-unwind" fn keep(state: *mut lua_State) -> c_int {
     1
 }
 
-type Items<'i, 'a> = &'i mut dyn ExactSizeIterator<Item = &'a [u8]>;
+pub(crate) type Items<'i, 'a> = &'i mut dyn ExactSizeIterator<Item = &'a [u8]>;
 
 /// A run: what it is given and what comes of it.
 pub(crate) struct Run<'r, 'a> {
@@ -107,7 +124,7 @@ pub(crate) struct Run<'r, 'a> {
     pub(crate) function: &'r Kept,
     pub(crate) handler: &'r Kept,
     /// Where KEYS and ARGV are put; without, the function gets them as its arguments.
-    pub(crate) globals: Option<&'r Kept>,
+    pub(crate) arguments: Option<&'r Arguments>,
     pub(crate) keys: Items<'r, 'a>,
     pub(crate) argv: Items<'r, 'a>,
     pub(crate) name: &'r str,
@@ -120,20 +137,20 @@ impl Run<'_, '_> {
     pub(crate) fn go(mut self, door: &Door) -> Result<(), Failure> {
         let reply_at = self.reply.len();
         let main = door.main;
-        // SAFETY: the state lives as long as `door`, and nobody else uses it. `inside` gets the
-        // pointer that it expects, and gives it up before this returns.
+        // SAFETY: the state lives as long as `door`, and nobody else uses it; there is room for two
+        // values outside of any call. `inside` gets the pointer that it expects, and gives it up before
+        // this returns.
         let status = unsafe {
             let top = ffi::lua_gettop(main);
-            let status = ffi::lua_cpcall(main, inside, (&raw mut self).cast::<c_void>());
-            if status != ffi::LUA_OK
-                && let Some(globals) = self.globals
-            {
-                // Memory may have been short for KEYS and ARGV, when they were open.
-                ffi::lua_settop(main, top);
-                push(main, globals);
-                ffi::lua_setreadonly(main, -1, 1);
-            }
+            push(main, &door.inside);
+            ffi::lua_pushlightuserdata(main, (&raw mut self).cast::<c_void>());
+            let status = ffi::lua_pcall(main, 1, 0, 0);
             ffi::lua_settop(main, top);
+            if status != ffi::LUA_OK
+                && let Some(arguments) = self.arguments
+            {
+                arguments.close_globals(main);
+            }
             status
         };
         if status != ffi::LUA_OK && self.failure.is_none() {
@@ -152,7 +169,7 @@ impl Run<'_, '_> {
 
 /// # Safety
 /// The value was kept for this state, and there is room for it.
-unsafe fn push(state: *mut lua_State, kept: &Kept) {
+pub(crate) unsafe fn push(state: *mut lua_State, kept: &Kept) {
     // SAFETY: the caller's promise.
     unsafe { ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, kept.at) };
 }
@@ -160,9 +177,20 @@ unsafe fn push(state: *mut lua_State, kept: &Kept) {
 /// # Safety
 /// There is room for two values.
 unsafe fn push_array(state: *mut lua_State, items: Items<'_, '_>) {
-    // SAFETY: the caller's promise; what is pushed is popped into the table.
+    // SAFETY: the caller's promise.
     unsafe {
         ffi::lua_createtable(state, items.len() as c_int, 0);
+        push_items(state, items);
+    }
+}
+
+/// Puts them into the table on the top.
+///
+/// # Safety
+/// There is a table, and room for a value.
+pub(crate) unsafe fn push_items(state: *mut lua_State, items: Items<'_, '_>) {
+    // SAFETY: the caller's promise; what is pushed is popped into the table.
+    unsafe {
         for (index, item) in (1..).zip(items) {
             ffi::lua_pushlstring_(state, item.as_ptr().cast(), item.len());
             ffi::lua_rawseti_(state, -2, index);
@@ -170,8 +198,10 @@ unsafe fn push_array(state: *mut lua_State, items: Items<'_, '_>) {
     }
 }
 
+/// Where what makes an error is on the stack of [`inside`].
+const HANDLER: c_int = 1;
+
 unsafe extern "C-unwind" fn inside(state: *mut lua_State) -> c_int {
-    const HANDLER: c_int = 1;
     // SAFETY: `Run::go` calls this with a pointer to itself, which nobody else uses meanwhile; what
     // is kept was kept for this state.
     unsafe {
@@ -179,23 +209,30 @@ unsafe extern "C-unwind" fn inside(state: *mut lua_State) -> c_int {
         ffi::lua_settop(state, 0);
         ffi::lua_rawcheckstack(state, 16);
         push(state, run.handler);
-        push(state, run.function);
-        push_array(state, run.keys);
-        push_array(state, run.argv);
-        let mut given = 2;
-        if let Some(globals) = run.globals {
-            // Both names are there, unless memory was short: see `go`.
-            push(state, globals);
-            ffi::lua_setreadonly(state, -1, 0);
-            ffi::lua_insert(state, -3);
-            ffi::lua_rawsetfield(state, -3, c"ARGV".as_ptr());
-            ffi::lua_rawsetfield(state, -2, c"KEYS".as_ptr());
-            ffi::lua_setreadonly(state, -1, 1);
-            ffi::lua_settop(state, 2);
-            given = 0;
+        if let Some(arguments) = run.arguments {
+            arguments.fill(state, run.keys, run.argv);
+            push(state, run.function);
+            run_function(state, run, 0);
+            arguments.empty(state, HANDLER + 1);
+        } else {
+            push(state, run.function);
+            push_array(state, run.keys);
+            push_array(state, run.argv);
+            run_function(state, run, 2);
         }
+    }
+    0
+}
+
+/// Calls the function that lies below so many arguments.
+///
+/// # Safety
+/// Within [`inside`].
+unsafe fn run_function(state: *mut lua_State, run: &mut Run<'_, '_>, given: c_int) {
+    // SAFETY: the caller's promise. The value takes the place of the function.
+    unsafe {
         let status = ffi::lua_pcall(state, given, 1, HANDLER);
-        let value = HANDLER + 1;
+        let value = ffi::lua_gettop(state);
         run.failure = if status == ffi::LUA_OK {
             let protocol = run.slot.protocol.get();
             reply::write(&mut run.reply, state, value, protocol)
@@ -204,7 +241,6 @@ unsafe extern "C-unwind" fn inside(state: *mut lua_State) -> c_int {
             Some(failure(state, value, run.name))
         };
     }
-    0
 }
 
 /// What an uncaught error is told as: its text, and where it was raised.

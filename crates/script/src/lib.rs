@@ -27,6 +27,7 @@
 //! limited; a run is interrupted at its loops and calls, to be ended from outside.
 
 mod api;
+mod arguments;
 mod bell;
 mod bit;
 mod call;

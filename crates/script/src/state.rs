@@ -11,6 +11,7 @@ use mlua::{ChunkMode, Compiler, Function, Lua, MultiValue, Table, Value};
 use resp::{ArgBuf, Protocol, Reply};
 
 use crate::Caller;
+use crate::arguments::Arguments;
 use crate::bell::{Bell, Place};
 use crate::enter::{Door, Kept, Run};
 use crate::interrupt::Running;
@@ -143,13 +144,13 @@ pub struct State {
     globals: Table,
     run: Function,
     door: Door,
-    native: NativeCode,
+    pub(crate) native: NativeCode,
     /// A state that is larger than this after a run is tidied up at once.
     collect_at_bytes_min: usize,
     collect_at_bytes: Cell<usize>,
     /// What makes the error of a whole run.
     handler: Kept,
-    kept_globals: Kept,
+    arguments: Arguments,
     /// Of a state for libraries.
     scopes: Option<Scopes>,
 }
@@ -210,7 +211,8 @@ impl State {
         globals.set_safeenv(!for_libraries);
         let door = Door::new(&lua)?;
         slot.callbacks.set(door.callbacks());
-        let (handler, kept_globals) = (door.keep(handler)?, door.keep(&globals)?);
+        let handler = door.keep(handler)?;
+        let arguments = Arguments::new(&door, &globals)?;
         lua.gc_inc(GARBAGE_PERCENT, 0, 0);
         lua.set_memory_limit(options.memory_max)?;
         let native = NativeCode::default();
@@ -226,7 +228,7 @@ impl State {
             collect_at_bytes_min,
             collect_at_bytes,
             handler,
-            kept_globals,
+            arguments,
             scopes,
         })
     }
@@ -254,6 +256,7 @@ impl State {
         // Only memory could be short, and then they stay what they were.
         let _ = self.globals.raw_set("KEYS", value);
         let _ = self.globals.raw_set("ARGV", value);
+        self.arguments.spoil();
         self.globals.set_readonly(true);
         // A script that has asked for its environment, or the change just now, has taken this back.
         self.globals.set_safeenv(true);
@@ -281,9 +284,9 @@ impl State {
         protocol: Protocol,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let globals = Some(&self.kept_globals);
+        let arguments = Some(&self.arguments);
         let (code, counted) = (&script.0.code, script.0.heat.counted());
-        let result = self.run(code, counted, globals, name, keys, argv, caller, protocol, out);
+        let result = self.run(code, counted, arguments, name, keys, argv, caller, protocol, out);
         self.warm(&script.0);
         result
     }
@@ -324,7 +327,7 @@ impl State {
         &self,
         function: &Kept,
         counted: u32,
-        globals: Option<&Kept>,
+        arguments: Option<&Arguments>,
         name: &str,
         mut keys: impl ExactSizeIterator<Item = &'a [u8]>,
         mut argv: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -348,7 +351,7 @@ impl State {
                 slot,
                 function,
                 handler: &self.handler,
-                globals,
+                arguments,
                 keys: &mut keys,
                 argv: &mut argv,
                 name,
@@ -443,9 +446,9 @@ pub struct Script(Compiled);
 // SAFETY: as of `State`: whoever keeps scripts keeps them beside their state and moves them with it.
 unsafe impl Send for Script {}
 
-/// The collector aims at a state of so many percent of what is in use: a script makes little garbage,
-/// and a walk over all that is there is dear beside it.
-const GARBAGE_PERCENT: i32 = 400;
+/// The collector aims at a state of so many percent of what is in use: a walk over all that is there
+/// is dear beside the little garbage that a script makes, and so are the cache misses of a large heap.
+const GARBAGE_PERCENT: i32 = 250;
 
 /// A state that has less is not collected when a script ends, unless a quarter of what it may have
 /// is less still.

@@ -9,13 +9,13 @@
 //!
 //! (1) The ring holds those scripts that only EVAL has named, at most [`EVAL_SCRIPTS_MAX`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use script::Flags;
 
 use super::Sha;
 use super::declared::Verdict;
+use super::sha::BySha;
 
 /// Scripts of EVAL that are remembered.
 const EVAL_SCRIPTS_MAX: usize = 500;
@@ -39,7 +39,7 @@ struct Entry {
 }
 
 pub(super) struct Cache {
-    by_name: HashMap<Sha, u32>,
+    by_name: BySha<u32>,
     entries: Vec<Entry>,
     free: Vec<u32>,
     evals: usize,
@@ -50,7 +50,7 @@ impl Default for Cache {
     fn default() -> Cache {
         let ring = Entry { sha: [0; 40], known: None, before: 0, after: 0 };
         Cache {
-            by_name: HashMap::new(),
+            by_name: BySha::default(),
             entries: vec![ring],
             free: Vec::new(),
             evals: 0,
