@@ -83,6 +83,14 @@ pub(super) struct Walk {
 impl Walk {
     /// No cursor is all ones: it would lie behind the last bucket's first position.
     pub(super) const NONE: Walk = Walk { min_ms: 0, cursor: u64::MAX };
+
+    /// This segment, which begins at `start`, is about to be split. If the walk stands within it, what
+    /// it has passed there may get a segment of its own behind the cursor, which it does not see.
+    pub(super) fn keep_bound_of(&mut self, start: u64, segment: Segment) {
+        if self.cursor != start && segment.start(self.cursor) == start {
+            self.min_ms = self.min_ms.min(segment.min_ms());
+        }
+    }
 }
 
 impl Table {

@@ -100,6 +100,7 @@ impl Table {
         }
         let start = old.start(position);
         let upper = start | 1 << (64 - depth);
+        self.walk.keep_bound_of(start, old);
         for (half, first) in [(false, start), (true, upper)] {
             let count = counts[usize::from(half)];
             let new = self.build(depth, shape(size_for(count.0)), |new| {

@@ -414,6 +414,41 @@ fn an_entry_that_stays_due_ends_the_slice_and_is_first_in_the_next() {
 }
 
 #[test]
+fn a_walk_remembers_what_it_has_passed_of_a_segment_that_is_split() {
+    const DUE: u64 = 1000;
+    const NOW: u64 = 1 << 20;
+    const LATE: u64 = 1 << 21;
+    let mut table = new_table();
+    let position = |key: &u64| mix(*key) << 4;
+    let first = (0..500).min_by_key(position).unwrap();
+    // Some are due, but not the first of the only segment.
+    for key in 0..500u64 {
+        let due = key.is_multiple_of(4).then_some(DUE);
+        insert(&mut table, key, if key == first { Some(LATE) } else { due });
+    }
+    let free = |entry, _, _: &mut usize| {
+        Model::free(entry);
+        Due::Gone
+    };
+    let mut cursor = 0;
+    while cursor < 3 << 62 {
+        assert!(!table.expire_due(NOW, &mut cursor, &mut 5, &Models, free), "it stops within");
+    }
+    assert_eq!(table.segments().count(), 1);
+    // So many that the halves stay apart when what is due has gone.
+    (1000..2500).for_each(|key| insert(&mut table, key, None));
+    assert!(table.segments().count() > 1);
+    while !table.expire_due(NOW, &mut cursor, &mut 5, &Models, free) {
+        table.check(&Models);
+    }
+    table.check(&Models);
+    assert!(table.next_expire_ms() <= Some(LATE), "a bound is never late");
+    assert!(table.expire_due(LATE + 1, &mut cursor, &mut 1000, &Models, free));
+    assert_eq!(table.ttl_len(), 0, "the first has expired, too");
+    free_all(table);
+}
+
+#[test]
 fn watermark_codes_are_never_late_and_keep_eleven_bits() {
     let mut random = Random(3);
     for _ in 0..scaled(1_000_000) {
