@@ -62,6 +62,8 @@ impl Worker {
             let is_pressing = has_limit && matches!(mail.news, News::Invalidated(_));
             drop(mail);
             engine.mail.note_delivered(self.index, bytes);
+            // Who does not read goes before anybody sees clients take more than they may together.
+            let is_pressing = is_pressing || engine.clients_exceed();
             if is_pressing || self.told.bytes > bytes_max {
                 self.send_told(inside);
             }
@@ -155,6 +157,7 @@ impl Worker {
         let before = client.output.len();
         engine.receive(id, Some(&mut client), news);
         let told = client.output.len() - before;
+        engine.count_client(self.index, &mut client);
         engine.clients.mine(inside).put_back(index, client);
         if let Some(Some(conn)) = self.conns.get_mut(index)
             && told > 0

@@ -129,3 +129,31 @@ fn an_idle_client_is_closed_when_its_time_is_over() {
         assert!(session.is_closed());
     }
 }
+
+#[test]
+fn nobody_sees_clients_take_more_than_they_may_together() {
+    const MAX: usize = 3_000_000;
+    const ROUNDS: u64 = 100;
+    let server = Server::start(&["--io-threads", "4", "--maxmemory-clients", &MAX.to_string()]);
+    let key = "k".repeat(200 * 1024);
+    let change = format!("*2\r\n$4\r\nINCR\r\n${}\r\n{key}\r\n", key.len());
+    for _ in 0..ROUNDS {
+        // It is told of every change, and reads nothing.
+        let mut deaf = server.connect();
+        let id = deaf.ask("CLIENT ID");
+        deaf.ask("SUBSCRIBE __redis__:invalidate");
+        let (mut tracking, mut viewer) = (server.connect(), server.connect());
+        assert_eq!(tracking.ask(&format!("CLIENT TRACKING ON REDIRECT {id} BCAST")), "OK");
+        let is_there = |list: &str| list.contains("tot-mem");
+        while let list = viewer.ask(&format!("CLIENT LIST ID {id}"))
+            && is_there(&list)
+        {
+            let field = list.split(' ').find_map(|word| word.strip_prefix("tot-mem="));
+            let bytes: usize = field.expect("it has one").parse().expect("a number");
+            assert!(bytes < MAX, "{list}");
+            tracking.send_bytes(change.as_bytes());
+            tracking.reply();
+        }
+    }
+    assert_eq!(server.info("evicted_clients"), ROUNDS);
+}
