@@ -12,9 +12,22 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// `cargo`, the one that runs us if there is one, in the repository's root.
+///
+/// It must not take over what the other one says of this package: build scripts that ask for such
+/// variables would run again, and all that depends on them be built again.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix("CARGO_")) else {
+            continue;
+        };
+        let is_of_package = rest.starts_with("PKG_")
+            || matches!(rest, "MANIFEST_DIR" | "MANIFEST_PATH" | "BIN_NAME" | "CRATE_NAME");
+        if is_of_package {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 

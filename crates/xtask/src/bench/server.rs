@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::secure::Secure;
 use super::wire::{Connection, Reply};
 use super::workload::Keys;
 
@@ -19,6 +20,7 @@ pub(crate) struct Server {
     port: u16,
     dir: PathBuf,
     connection: Connection,
+    pub(crate) secure: Option<Secure>,
 }
 
 /// What the server had done at one moment.
@@ -64,8 +66,7 @@ impl Server {
         core: Option<usize>,
         options: &[&str],
     ) -> Result<Server> {
-        // The port is free when we look; nothing else takes it before the server does.
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let dir = std::env::temp_dir().join(format!("ochre-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
         let log = fs::File::create(dir.join("log"))?;
@@ -100,7 +101,7 @@ impl Server {
                 }
             }
         };
-        Ok(Server { process, port, dir, connection })
+        Ok(Server { process, port, dir, connection, secure: None })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -169,6 +170,11 @@ impl Drop for Server {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// It is free when we look; nothing else takes it before a server does.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Resident memory of a process.

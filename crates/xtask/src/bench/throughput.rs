@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::secure::Certificate;
 use super::server::{Cost, Server, cores, spawn_on};
 use super::subscribers::Subscribers;
-use super::workload::{Keys, LIMITED, LIMITED_GET, Workload};
+use super::workload::{Keys, LIMITED, LIMITED_GET, SECURE, Workload};
 use super::{Budget, Setup, median};
 
 /// Long enough for a thousand connections and for every buffer to have grown.
@@ -32,11 +33,33 @@ pub(crate) fn pinned(
     let cores = cores()?;
     ensure!(cores.len() >= 2, "the pinned mode needs two cores");
     let (server_core, load_core) = (Some(cores[0]), Some(cores[1]));
-    let mut peer = Server::start(&setup.peer, 1, server_core)?;
-    let mut ours = Server::start(&setup.ours, workers, server_core)?;
-    fill(setup, &mut [&mut peer, &mut ours], workloads)?;
-
+    let peer = Server::start(&setup.peer, 1, server_core)?;
+    let ours = Server::start(&setup.ours, workers, server_core)?;
     println!("\nserver CPU per command; server on core {}, load on core {}", cores[0], cores[1]);
+    compare(setup, load, load_core, workloads, peer, ours)
+}
+
+/// The same over TLS.
+pub(crate) fn secure(setup: &Setup, load: &Path) -> Result<()> {
+    let cores = cores()?;
+    ensure!(cores.len() >= 2, "the pinned mode needs two cores");
+    let (server_core, load_core) = (Some(cores[0]), Some(cores[1]));
+    let certificate = Certificate::make()?;
+    let peer = certificate.start(&setup.peer, server_core)?;
+    let ours = certificate.start(&setup.ours, server_core)?;
+    println!("\nserver CPU per command over TLS; one thread a server, pinned");
+    compare(setup, load, load_core, &SECURE.each_ref(), peer, ours)
+}
+
+fn compare(
+    setup: &Setup,
+    load: &Path,
+    load_core: Option<usize>,
+    workloads: &[&Workload],
+    mut peer: Server,
+    mut ours: Server,
+) -> Result<()> {
+    fill(setup, &mut [&mut peer, &mut ours], workloads)?;
     println!(
         "{:<18} {:>8} {:>8} {:>7} {:>11} {:>11} {:>8} {:>7}",
         "workload", "peer µs", "ours µs", "ratio", "peer cmd/s", "ours cmd/s", "speed", "budget"
@@ -202,8 +225,15 @@ fn measure(
         server.connection().call(&words.map(str::as_bytes).collect::<Vec<_>>())?;
         generator.args(["--user", user, "-a", password]);
     }
+    let port = match &server.secure {
+        Some(secure) if workload.is_secure => {
+            generator.args(["--tls", "--cacert", &secure.authority]);
+            secure.port
+        }
+        _ => server.port(),
+    };
     generator
-        .args(["-p", &server.port().to_string(), "-q", "-n", "2000000000"])
+        .args(["-p", &port.to_string(), "-q", "-n", "2000000000"])
         .args(["-c", &workload.clients.to_string(), "-P", &workload.depth.to_string()])
         .args(["-r", &below.to_string()])
         .args(workload.command)

@@ -21,6 +21,8 @@ pub(crate) struct Workload {
     pub(crate) subscribers: usize,
     /// The load logs in as [`LIMITED`].
     pub(crate) is_limited: bool,
+    /// The load comes over TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// What PUBLISH publishes to.
@@ -215,12 +217,19 @@ const BASE: Workload = Workload {
     speed: None,
     subscribers: 0,
     is_limited: false,
+    is_secure: false,
 };
 
 /// GET as somebody who may not do everything, and as somebody who may.
 pub(crate) const LIMITED_GET: [Workload; 2] = [
     Workload { name: "GET@16 as limited", is_limited: true, ..BASE },
     Workload { name: "GET@16", ..BASE },
+];
+
+/// Over TLS.
+pub(crate) const SECURE: [Workload; 2] = [
+    Workload { name: "GET@1 TLS", depth: 1, budget: Some(1.00), is_secure: true, ..BASE },
+    Workload { name: "GET@16 TLS", is_secure: true, ..BASE },
 ];
 
 const WORKLOADS: &[Workload] = &[
