@@ -22,7 +22,7 @@ use super::wire::Connection;
 use super::{Budget, Setup};
 
 const VISITS_PER_S: u32 = 10_000;
-const SENDERS: u32 = 4;
+const SENDERS: u32 = 12;
 const TIME: Duration = Duration::from_secs(60);
 
 const STEADY_CLIENTS: usize = 4;
