@@ -216,6 +216,11 @@ impl Budget {
     }
 }
 
+/// The one that stands at this share of them, which are not none and ascend.
+fn at_share<T: Copy>(ascending: &[T], share: f64) -> T {
+    ascending[((ascending.len() - 1) as f64 * share) as usize]
+}
+
 /// The middle one; of an even number the lower of the two.
 fn median(mut numbers: Vec<f64>) -> f64 {
     assert!(!numbers.is_empty(), "a median needs a number");

@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::server::Server;
 use super::wire::Connection;
-use super::{Budget, Setup};
+use super::{Budget, Setup, at_share};
 
 const VISITS_PER_S: u32 = 10_000;
 const SENDERS: u32 = 12;
@@ -50,10 +50,7 @@ pub(crate) fn run(setup: &Setup, workers: usize) -> Result<()> {
     );
     for (name, program, threads) in [("peer", &setup.peer, 1), ("ours", &setup.ours, workers)] {
         let outcome = churn(program, threads, time)?;
-        let at = |share: f64| {
-            let index = ((outcome.latencies.len() - 1) as f64 * share) as usize;
-            outcome.latencies[index].as_secs_f64() * 1e6
-        };
+        let at = |share: f64| at_share(&outcome.latencies, share).as_secs_f64() * 1e6;
         println!(
             "{name:<6} {:>10.0} {:>8} {:>8.0} {:>8.0} {:>9.0} {:>8.0}",
             outcome.visits_per_s,

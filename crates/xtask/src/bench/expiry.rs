@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use super::memory::text;
 use super::server::Server;
 use super::wire::Connection;
-use super::{Budget, Setup};
+use super::{Budget, Setup, at_share};
 
 const KEYS: usize = 1_000_000;
 
@@ -47,10 +47,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
             Some(after) => format!("{:.2}", after.as_secs_f64()),
             None => format!("> {}", LIMIT.as_secs()),
         };
-        let at = |share: f64| {
-            let index = ((outcome.latencies.len() - 1) as f64 * share) as usize;
-            outcome.latencies[index].as_secs_f64() * 1e6
-        };
+        let at = |share: f64| at_share(&outcome.latencies, share).as_secs_f64() * 1e6;
         println!(
             "{name:<6} {gone:>10} {:>10.0} {:>10.0} {:>10.0} {:>10.0}",
             at(0.5),

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::Setup;
 use super::memory::text;
 use super::server::Server;
 use super::wire::{Connection, Reply};
+use super::{Setup, at_share};
 
 const MEMBERS: usize = 50_000_000;
 const MEMBERS_PER_REQUEST: usize = 100;
@@ -49,10 +49,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
                 Some(after) => format!("{:.2}", after.as_secs_f64()),
                 None => format!("> {}", LIMIT.as_secs()),
             };
-            let at = |share: f64| {
-                let index = ((outcome.latencies.len() - 1) as f64 * share) as usize;
-                outcome.latencies[index]
-            };
+            let at = |share: f64| at_share(&outcome.latencies, share);
             let us = |time: Duration| time.as_secs_f64() * 1e6;
             println!(
                 "{:<14} {:>11.1} {freed:>8} {:>8.0} {:>8.0} {:>10.0} {:>10.0} {}",

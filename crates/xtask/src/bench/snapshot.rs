@@ -23,7 +23,7 @@ use base::random::Random;
 use super::memory::text;
 use super::server::Server;
 use super::wire::{Connection, Reply};
-use super::{Budget, Setup};
+use super::{Budget, Setup, at_share};
 
 const CLIENTS: usize = 50;
 const VALUE_BYTES: usize = 512;
@@ -55,8 +55,7 @@ struct Stretch {
 
 impl Stretch {
     fn at(&self, share: f64) -> f64 {
-        let index = ((self.latencies.len() - 1) as f64 * share) as usize;
-        self.latencies[index].as_secs_f64() * 1e3
+        at_share(&self.latencies, share).as_secs_f64() * 1e3
     }
 
     fn per_s(&self) -> f64 {

@@ -24,7 +24,7 @@ use super::memory::text;
 use super::server::Server;
 use super::wire::Connection;
 use super::workload::CHANNEL;
-use super::{Budget, Setup};
+use super::{Budget, Setup, at_share};
 
 const MAX_BYTES: u64 = 256 << 20;
 const TIME: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ pub(crate) fn run(setup: &Setup, workers: usize) -> Result<()> {
     for (name, program, threads) in [("peer", &setup.peer, 1), ("ours", &setup.ours, workers)] {
         let outcome = torture(program, threads, time)?;
         let over = &outcome.over_percent;
-        let at = |share: f64| over[((over.len() - 1) as f64 * share) as usize];
+        let at = |share: f64| at_share(over, share);
         println!(
             "{name:<6} {:>7} {:>9.2} {:>9.2} {:>9.2} {:>9}",
             over.len(),
