@@ -23,7 +23,7 @@
 use std::cmp::Ordering;
 
 use crate::btree::{self, CountedTree, Item};
-use crate::elements::{Ahead, Element, Elements, Scored, Vacant};
+use crate::elements::{Ahead, Element, Elements, Passed, Scored, Vacant};
 use crate::prefetch::prefetch;
 use crate::table::{Entry, Slot};
 
@@ -67,7 +67,7 @@ impl Item for Place {
 
 /// How two elements stand to each other (2).
 #[inline(always)]
-fn compare(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
+pub(crate) fn compare(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
     match a.0.partial_cmp(&b.0) {
         Some(Ordering::Equal) => a.1.cmp(b.1),
         Some(order) => order,
@@ -254,6 +254,56 @@ impl ScoredSet {
             let at = elements.locate(place.element().member());
             elements.remove(at.expect("(1): the tree holds elements of the set"));
         });
+    }
+
+    /// From now on the elements as they are are to be handed over by [`ScoredSet::frozen_some`],
+    /// whatever becomes of them.
+    pub fn freeze(&mut self) {
+        self.elements.freeze();
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.elements.is_frozen()
+    }
+
+    /// Nobody wants the rest.
+    pub fn thaw(&mut self) {
+        self.elements.thaw();
+    }
+
+    /// As [`Elements::frozen_some`], the greatest first, but for those that changed meanwhile.
+    pub fn frozen_some(
+        &mut self,
+        budget: &mut usize,
+        f: &mut dyn FnMut(Element<'_, Scored>) -> usize,
+    ) -> bool {
+        if !self.elements.hand_over_kept(budget, f) {
+            return false;
+        }
+        let frozen = self.elements.frozen.as_mut().expect("whoever walks has frozen it");
+        let end = match &frozen.passed {
+            Passed::From(score, member) => {
+                self.order.partition_point(|key| key.compare(*score, member) == Ordering::Less)
+            }
+            _ => self.order.end(),
+        };
+        let mut last = None;
+        for place in self.order.iter_until(end).rev() {
+            let element = place.element();
+            if *budget == 0 {
+                if let Some(last) = last {
+                    frozen.passed = Passed::from(last);
+                }
+                return false;
+            }
+            *budget = budget.saturating_sub(1);
+            if frozen.hands_over(element.raw()) {
+                *budget = budget.saturating_sub(f(element));
+            }
+            last = Some(element);
+        }
+        self.thaw();
+        true
     }
 
     /// Of elements in order, in O(N).
@@ -465,6 +515,60 @@ mod tests {
         fn eq_by_member<'m>(self, members: impl Iterator<Item = &'m Vec<u8>>) -> bool {
             self.map(|element| element.member()).eq(members)
         }
+    }
+
+    #[test]
+    fn a_frozen_set_hands_over_what_it_was() {
+        for seed in 0..20 {
+            let mut random = Random::from_seed(seed);
+            let (scores, members) = ([1, 50, 1 << 40][seed as usize % 3], 3000);
+            let mut set = ScoredSet::new();
+            for _ in 0..scaled(3000) {
+                let score = random.below(scores) as f64;
+                set.update(&member(&mut random, members), |_| Some(score));
+            }
+            let expected: Vec<_> = set.iter().map(|e| (e.member().to_vec(), e.score())).collect();
+            set.freeze();
+            let (mut taken, mut is_done) = (Vec::new(), false);
+            while !is_done {
+                let mut budget = random.below(300) as usize;
+                is_done = set.frozen_some(&mut budget, &mut |element| {
+                    taken.push((element.member().to_vec(), element.score()));
+                    3
+                });
+                for _ in 0..random.below(60) {
+                    let (member, score) = (member(&mut random, members), random.below(scores));
+                    match random.below(3) {
+                        0 => _ = set.remove(&member),
+                        1 => _ = set.update(&member, |_| Some(score as f64)),
+                        _ => _ = set.update(&member, |before| before.map(|score| score + 1.0)),
+                    }
+                }
+                if random.below(20) == 0 && set.len() > 50 {
+                    let from = random.below(set.len() as u64 - 40) as usize;
+                    set.remove_range(from, from + random.below(40) as usize);
+                }
+            }
+            assert!(!set.is_frozen());
+            set.check();
+            taken.sort_by(|a, b| compare((a.1, &a.0), (b.1, &b.0)));
+            assert!(taken == expected, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_set_that_does_not_change_comes_from_the_greatest_down() {
+        let mut set = ScoredSet::new();
+        for n in 0..scaled(5000) {
+            set.update(n.to_string().as_bytes(), |_| Some((n % 7) as f64));
+        }
+        set.freeze();
+        let mut taken = Vec::new();
+        while !set.frozen_some(&mut 100, &mut |element| {
+            taken.push((element.member().to_vec(), element.score()));
+            1
+        }) {}
+        assert!(set.iter().rev().map(|e| (e.member().to_vec(), e.score())).eq(taken));
     }
 
     #[test]

@@ -13,6 +13,9 @@
 //! without an index, and freeing in slices. All tables of a process use one hash
 //! ([`crate::hash::process_key`]), so going through one in its order probes another in order.
 //!
+//! A table can be [frozen](Elements::freeze): what it held then is handed over in slices while it
+//! changes (`frozen.rs`).
+//!
 //! A change is made in two steps, so that a member is hashed and searched once:
 //!
 //! ```
@@ -43,6 +46,7 @@
 //! A table whose elements were removed at random keeps pages with few records in them, as any heap
 //! whose records never move.
 
+mod frozen;
 mod lookup;
 mod memory;
 mod random;
@@ -50,12 +54,14 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use frozen::Passed;
 pub use lookup::{Ahead, Iter};
 pub use record::{Element, Fields, Members, Parts, Scored};
 
 use crate::hash::process_key;
 use crate::heap::rounded;
 use crate::table::{Due, Entries, Entry, HAS_TTL, Reclaim, Slot, Table, TableStats};
+use frozen::Frozen;
 use memory::{IN_HEAP, Memory, same_class};
 use record::NewRecord;
 use std::marker::PhantomData;
@@ -69,6 +75,8 @@ pub struct Elements<P: Parts> {
     memory: Memory,
     /// Where [`Elements::expire_due`] stands.
     expire_cursor: u64,
+    /// There while it is frozen.
+    pub(crate) frozen: Option<Box<Frozen>>,
     of: PhantomData<fn() -> P>,
 }
 
@@ -116,6 +124,7 @@ impl<P: Parts> Elements<P> {
             table: Table::new(0, Reclaim::Now),
             memory: Memory::new(),
             expire_cursor: 0,
+            frozen: None,
             of: PhantomData,
         }
     }
@@ -182,14 +191,16 @@ impl<P: Parts> Elements<P> {
         if new.expire_ms.is_some() {
             flags |= HAS_TTL;
         }
+        if let Some(frozen) = &mut self.frozen {
+            frozen.note_young::<P>(entry);
+        }
         self.table.insert(vacant.hash, entry, flags, &Records::<P>::ALL)
     }
 
     /// Removes the element.
     pub fn remove(&mut self, at: Slot) {
         let entry = self.table.remove(at);
-        // SAFETY: (1), and the table has just let go of it.
-        unsafe { self.memory.free(entry, element::<P>(entry).bytes(), at.flags()) };
+        self.release(entry, at.flags());
     }
 
     /// Removes a member. False if it was not there.
@@ -204,6 +215,7 @@ impl<P: Parts> Elements<P> {
         let old = element::<P>(at.entry());
         match expire_ms {
             Some(ms) if old.expires() => {
+                self.before_change(at);
                 // SAFETY: we are borrowed exclusively.
                 unsafe { old.write_expire_ms(ms) };
                 self.table.note_expire(*at, ms.max(0) as u64);
@@ -223,8 +235,10 @@ impl<P: Parts> Elements<P> {
         }
         let old_flags = at.flags();
         let old = self.table.replace(at, entry, flags, &Records::<P>::ALL);
-        // SAFETY: (1), and the table has just let go of it.
-        unsafe { self.memory.free(old, element::<P>(old).bytes(), old_flags) };
+        if let Some(frozen) = &mut self.frozen {
+            frozen.note_young::<P>(entry);
+        }
+        self.release(old, old_flags);
     }
 
     /// Elements that expire.
@@ -247,7 +261,7 @@ impl<P: Parts> Elements<P> {
         budget: &mut usize,
         mut f: impl FnMut(Element<'_, P>),
     ) -> bool {
-        let memory = &mut self.memory;
+        let (memory, frozen) = (&mut self.memory, &mut self.frozen);
         self.table.expire_due(
             now_ms.max(0) as u64,
             &mut self.expire_cursor,
@@ -256,8 +270,10 @@ impl<P: Parts> Elements<P> {
             |entry, flags, _| {
                 let due = element::<P>(entry);
                 f(due);
-                // SAFETY: (1), and the table has just let go of it.
-                unsafe { memory.free(entry, due.bytes(), flags) };
+                if !frozen.as_mut().is_some_and(|frozen| frozen.takes::<P>(entry, flags)) {
+                    // SAFETY: (1), and the table has just let go of it.
+                    unsafe { memory.free(entry, due.bytes(), flags) };
+                }
                 Due::Gone
             },
         )
@@ -273,6 +289,7 @@ impl<P: Parts> Elements<P> {
     /// Frees a part of what nobody needs any more: about `budget` elements. True when it is empty.
     /// Once begun, only this and drop make sense.
     pub fn drain_some(&mut self, budget: usize) -> bool {
+        self.thaw();
         let memory = &mut self.memory;
         // Its last segment may be gone and its directory still there: so it says when it is empty.
         let is_empty = self.table.drain_some(budget, |entry, flags| {
@@ -298,6 +315,7 @@ impl<P: Parts> Elements<P> {
             assert_eq!(element.expires(), flags & HAS_TTL != 0, "(2) slot and record agree");
             bytes += rounded(element.bytes());
         }
+        bytes += self.frozen.as_ref().map_or(0, |frozen| frozen.kept_bytes::<P>());
         assert_eq!(
             bytes,
             self.memory.bytes_in_use(),
@@ -341,6 +359,7 @@ impl Elements<Fields> {
         let old = element::<Fields>(at.entry());
         let new = NewRecord { value, ..old.parts() };
         if same_class(old.bytes(), new.bytes::<Fields>()) {
+            self.before_change(at);
             // SAFETY: the memory is of this class; we are borrowed exclusively, so `value` cannot
             // be borrowed from us.
             unsafe { old.write_value(value) };
@@ -361,8 +380,13 @@ impl Elements<Scored> {
     /// Gives an element another score. It does not move.
     #[inline]
     pub fn set_score(&mut self, at: &Slot, score: f64) {
+        self.before_change(at);
         // SAFETY: we are borrowed exclusively.
         unsafe { element::<Scored>(at.entry()).write_score(score) }
+        if let Some(frozen) = &mut self.frozen {
+            // It may have been handed over, and come before the walk again.
+            frozen.note_young::<Scored>(at.entry());
+        }
     }
 }
 

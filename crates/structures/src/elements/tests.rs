@@ -258,3 +258,93 @@ fn small_tables_take_little_and_large_ones_close_to_their_records() {
     let overhead = large.bytes() as f64 / 400_000.0 - 16.0;
     assert!(overhead < 18.2, "{overhead} bytes beyond a member");
 }
+
+/// Random operations on fields, of which `model` keeps track.
+fn change_some(
+    fields: &mut Elements<Fields>,
+    random: &mut Random,
+    model: &mut HashMap<Vec<u8>, (Vec<u8>, Option<i64>)>,
+) {
+    let field = some_bytes(random);
+    let expire_ms = (random.below(2) == 0).then(|| 1 + random.below(100_000) as i64);
+    match (random.below(8), fields.locate(&field)) {
+        (0..=4, Err(vacant)) => {
+            let value = some_bytes(random);
+            fields.insert(vacant, &field, &value, expire_ms);
+            model.insert(field, (value, expire_ms));
+        }
+        (0..=2, Ok(mut at)) => {
+            let value = some_bytes(random);
+            fields.set_value(&mut at, &value);
+            model.get_mut(&field).expect("it was found").0 = value;
+        }
+        (3, Ok(mut at)) => {
+            fields.set_expire_ms(&mut at, expire_ms);
+            model.get_mut(&field).expect("it was found").1 = expire_ms;
+        }
+        (7, _) if random.below(50) == 0 => {
+            let now_ms = random.below(3000) as i64;
+            fields.expire_due(now_ms, &mut 20, |due| _ = model.remove(due.member()));
+        }
+        (_, Ok(at)) => {
+            fields.remove(at);
+            model.remove(&field);
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn frozen_fields_are_handed_over_as_they_were() {
+    for seed in 0..if cfg!(miri) { 2 } else { 30 } {
+        let mut random = Random::from_seed(seed);
+        let (mut fields, mut model) = (Elements::<Fields>::new(), HashMap::new());
+        for _ in 0..random.below(if cfg!(miri) { 200 } else { 8_000 }) {
+            change_some(&mut fields, &mut random, &mut model);
+        }
+        let (expected, mut taken, mut is_done) = (model.clone(), HashMap::new(), false);
+        fields.freeze();
+        // Some tables grow or shrink a lot meanwhile.
+        let changes = [20, 200, 2_000][random.below(3) as usize];
+        while !is_done {
+            for _ in 0..random.below(changes) {
+                change_some(&mut fields, &mut random, &mut model);
+            }
+            let mut budget = random.below(3_000) as usize;
+            is_done = fields.frozen_some(&mut budget, &mut |field| {
+                let entry = (field.value().to_vec(), field.expire_ms());
+                let twice = taken.insert(field.member().to_vec(), entry);
+                assert!(twice.is_none(), "seed {seed}: handed over twice");
+                10
+            });
+            if random.below(10) == 0 {
+                fields.check();
+            }
+        }
+        assert!(taken == expected, "seed {seed}");
+        fields.check();
+        let now: HashMap<_, _> = fields
+            .iter()
+            .map(|f| (f.member().to_vec(), (f.value().to_vec(), f.expire_ms())))
+            .collect();
+        assert!(now == model, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_table_that_is_thawed_or_freed_keeps_nothing() {
+    for ends_thawed in [true, false] {
+        let mut set = members(5_000);
+        set.freeze();
+        (0..2_000).for_each(|n| assert!(set.remove_member(&member(n))));
+        set.frozen_some(&mut 500, &mut |_| 1);
+        set.check();
+        if ends_thawed {
+            set.thaw();
+            set.check();
+            assert!(!set.is_frozen());
+        }
+        while !set.drain_some(100) {}
+        assert_eq!(set.bytes(), 0);
+    }
+}
