@@ -283,7 +283,7 @@ impl Engine {
         }
         let snapshot = Snapshot::new(self.keyspace.shard_count(), sink);
         for shard in 0..self.keyspace.shard_count() {
-            snapshot.enter(access.shard(shard));
+            snapshot.enter(shard, access.shard(shard));
         }
         state.snapshot = Some(snapshot);
         self.persistence.sweeps.store(true, Relaxed);

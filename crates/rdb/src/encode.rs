@@ -10,7 +10,7 @@ mod stream;
 use store::value::list::{ListRef, NodeRef};
 use store::value::set::SetRef;
 use store::value::sorted_set::SortedSetRef;
-use store::{StrRef, ValueRef, View};
+use store::{Part, StrRef, ValueRef, View};
 use structures::listpack::TextBuffer;
 
 use crate::version::{Kind, Version, container};
@@ -65,25 +65,28 @@ pub fn value(kind: Kind, value: ValueRef<'_>, writer: &mut Writer) {
 }
 
 fn write_list(kind: Kind, list: ListRef<'_>, writer: &mut Writer) {
-    if kind == Kind::List {
-        writer.length(list.len() as u64);
-        for element in list.iter() {
-            writer.string(element.text(&mut TextBuffer::new()));
+    begin_list(kind, list, writer);
+    list.nodes().for_each(|node| write_node(kind, node, writer));
+}
+
+fn begin_list(kind: Kind, list: ListRef<'_>, writer: &mut Writer) {
+    let len = if kind == Kind::List { list.len() } else { list.nodes().len() };
+    writer.length(len as u64);
+}
+
+fn write_node(kind: Kind, node: NodeRef<'_>, writer: &mut Writer) {
+    match node {
+        NodeRef::Packed(pack) if kind == Kind::List => {
+            pack.iter().for_each(|element| writer.string(element.text(&mut TextBuffer::new())));
         }
-        return;
-    }
-    let nodes = list.nodes();
-    writer.length(nodes.len() as u64);
-    for node in nodes {
-        match node {
-            NodeRef::Packed(pack) => {
-                writer.length(container::PACKED);
-                writer.string(&pack.to_redis());
-            }
-            NodeRef::Plain(element) => {
-                writer.length(container::PLAIN);
-                writer.string(element);
-            }
+        NodeRef::Plain(element) if kind == Kind::List => writer.string(element),
+        NodeRef::Packed(pack) => {
+            writer.length(container::PACKED);
+            writer.string(&pack.to_redis());
+        }
+        NodeRef::Plain(element) => {
+            writer.length(container::PLAIN);
+            writer.string(element);
         }
     }
 }
@@ -107,12 +110,68 @@ fn write_sorted_set(kind: Kind, set: SortedSetRef<'_>, writer: &mut Writer) {
     }
     // The greatest first: a skiplist takes what is always in front in no time.
     writer.length(set.len() as u64);
-    let pairs: Vec<_> = set.iter().collect();
-    for pair in pairs.into_iter().rev() {
-        writer.string(pair.member.text(&mut TextBuffer::new()));
-        match kind {
-            Kind::ZSet => writer.double_text(pair.score()),
-            _ => writer.double(pair.score()),
+    for pair in set.iter().rev() {
+        write_scored(kind, pair.member.text(&mut TextBuffer::new()), pair.score(), writer);
+    }
+}
+
+fn write_scored(kind: Kind, member: &[u8], score: f64, writer: &mut Writer) {
+    writer.string(member);
+    match kind {
+        Kind::ZSet => writer.double_text(score),
+        _ => writer.double(score),
+    }
+}
+
+/// A large value that is written part by part. Together it is what [`value`] writes, in another
+/// order where there is none.
+#[derive(Debug)]
+pub struct InParts {
+    kind: Kind,
+    /// No field of a hash expires before.
+    earliest_ms: i64,
+    /// What comes behind all parts.
+    behind: Vec<u8>,
+}
+
+impl InParts {
+    /// Writes what comes before the parts. The value is in its large form.
+    pub fn begin(kind: Kind, value: ValueRef<'_>, writer: &mut Writer) -> InParts {
+        let mut parts = InParts { kind, earliest_ms: 0, behind: Vec::new() };
+        match value {
+            ValueRef::List(list) => begin_list(kind, list, writer),
+            ValueRef::Set(set) => writer.length(set.len() as u64),
+            ValueRef::SortedSet(set) => writer.length(set.len() as u64),
+            ValueRef::Hash(hash) => {
+                parts.earliest_ms = hash.earliest_expire_ms().unwrap_or(0);
+                hash::begin(kind, hash.len(), parts.earliest_ms, writer);
+            }
+            ValueRef::Stream(stream) => {
+                writer.length(stream.log.node_count() as u64);
+                let mut behind = Writer::new(false);
+                stream::write_behind(kind, stream, &mut behind);
+                parts.behind = behind.into_bytes();
+            }
+            ValueRef::String(_) => unreachable!("a string has no parts"),
         }
+        parts
+    }
+
+    pub fn add(&self, part: Part<'_>, writer: &mut Writer) {
+        match part {
+            Part::Member(member) => writer.string(member),
+            Part::Field(field) => {
+                let pair = (field.member(), field.value());
+                hash::write_field(self.kind, self.earliest_ms, pair, field.expire_ms(), writer);
+            }
+            Part::Scored(member, score) => write_scored(self.kind, member, score, writer),
+            Part::Node(node) => write_node(self.kind, node, writer),
+            Part::Entries(node) => stream::node(node, writer),
+        }
+    }
+
+    /// Writes what comes behind all parts.
+    pub fn end(&self, writer: &mut Writer) {
+        writer.raw(&self.behind);
     }
 }

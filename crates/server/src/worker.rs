@@ -206,7 +206,7 @@ impl Worker {
             if engine.persistence.has_sweep()
                 && engine.stats[self.index].dirty.get() != dirty_before
             {
-                self.slow_down_for_snapshot();
+                self.slow_down_for_snapshot(&mut seat);
             }
             let stats = &engine.stats[self.index];
             stats.turns.add(1);

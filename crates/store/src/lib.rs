@@ -31,4 +31,4 @@ pub use keyspace::{Key, Keyspace};
 pub use record::{Encoding, Expiries, Record, StrRef, Type};
 pub use shard::{DbShard, Expire, Fate, Gone, NewValue, ShardData};
 pub use snapshot::{Snapshot, Sweep};
-pub use value::{Collection, CollectionType, Limits, OwnedValue, ValueRef, View};
+pub use value::{Collection, CollectionType, Limits, OwnedValue, Part, ValueRef, View};

@@ -17,6 +17,7 @@
 //!     called with its slot. This is where a snapshot takes the old record ([`crate::snapshot`]).
 //! (4) After the table may have got another directory, it is published to the peek.
 
+mod capture;
 mod expiry;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use structures::table::{
 
 use crate::keyspace::Key;
 use crate::record::{self, EMBSTR_BYTES_MAX, Encoding, INLINE_BYTES_MAX, Payload, Record};
-use crate::snapshot::{self, Capture, Snapshot};
+use crate::snapshot::Capture;
 use crate::tracked::Tracked;
 use crate::value::{BigString, CollectionType, INLINE_PACKED_BYTES_MAX, Limits, OwnedValue, View};
 use crate::waiting::Waiting;
@@ -222,56 +223,6 @@ impl DbShard {
         }
     }
 
-    /// Gives the record at `slot` to the snapshot, unless it has it.
-    #[cold]
-    fn hand_over(&mut self, slot: &mut Slot) {
-        let Some(capture) = &self.capture else { return };
-        // The slot may be from before an earlier change of the same command.
-        let mut flags = self.table.flags(slot);
-        if flags & COLOUR_A != self.colour {
-            // SAFETY: (1).
-            capture.take(unsafe { Record::from_raw(slot.entry()) });
-            flags = flags & !COLOUR_A | self.colour;
-        }
-        if slot.flags() != flags {
-            self.table.set_flags(slot, flags, &Keys(&self.hash_key));
-        }
-    }
-
-    /// The cut: what is here now is to be handed over, as of database `db`.
-    pub(crate) fn begin_capture(&mut self, db: usize, snapshot: &Arc<Snapshot>) {
-        assert!(self.capture.is_none(), "one snapshot ends before the next begins");
-        self.colour ^= COLOUR_A;
-        if !self.is_empty() {
-            let snapshot = Arc::clone(snapshot);
-            self.capture = Some(Box::new(Capture { snapshot, db, cursor: 0 }));
-        }
-    }
-
-    /// Hands over what the sweep meets until `budget` is used up; true once it has been everywhere.
-    pub(crate) fn capture_some(&mut self, budget: &mut usize) -> bool {
-        let Some(capture) = &mut self.capture else { return true };
-        let colour = self.colour;
-        while *budget > 0 {
-            let mut cost = 0;
-            let (entries, cursor) = (Keys(&self.hash_key), capture.cursor);
-            let next = self.table.scan_colours(cursor, &entries, |entry, flags| {
-                if flags & COLOUR_A != colour {
-                    // SAFETY: (1).
-                    cost += capture.take(unsafe { Record::from_raw(entry) });
-                }
-                flags & !COLOUR_A | colour
-            });
-            capture.cursor = next;
-            snapshot::pay(budget, cost);
-            if next == 0 {
-                self.capture = None;
-                return true;
-            }
-        }
-        false
-    }
-
     fn write_record(
         &mut self,
         key: &[u8],
@@ -300,8 +251,12 @@ impl DbShard {
         let (bytes, remains) = unsafe {
             let record = Record::from_raw(entry);
             self.expiring.leave(record.expiries());
-            let owns = record.owns();
-            (record.size(), owns.then(|| record.take_value()))
+            let remains = record.owns().then(|| record.take_value());
+            let remains = match (&mut self.capture, remains) {
+                (Some(capture), Some(value)) => capture.keep(record.key(), value),
+                (_, remains) => remains,
+            };
+            (record.size(), remains)
         };
         self.free_record(entry, bytes);
         remains
@@ -614,7 +569,11 @@ impl DbShard {
             let record = Record::from_raw(entry);
             let (expire, usage) = (record.expire_ms(), record.usage());
             self.expiring.leave(record.expiries());
-            (record.size(), (record.take_value(), expire, usage))
+            let mut value = record.take_value();
+            if let Some(capture) = &mut self.capture {
+                capture.complete(record.key(), &mut value);
+            }
+            (record.size(), (value, expire, usage))
         };
         self.free_record(entry, bytes);
         taken

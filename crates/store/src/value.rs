@@ -17,6 +17,7 @@
 //! (1) A collection in a table has elements, unless its type says that it stays when empty.
 //! (2) What `inline` gives, `from_inline` and `of_inline` of the same form take.
 
+mod freeze;
 pub mod hash;
 mod limits;
 pub mod list;
@@ -25,6 +26,8 @@ pub mod sorted_set;
 pub mod stream;
 mod string;
 
+pub(crate) use freeze::Frozen;
+pub use freeze::Part;
 pub use hash::{FieldExpire, Hash, HashRef};
 pub use limits::Limits;
 pub use list::{End, List};

@@ -11,9 +11,7 @@ use crate::write::Writer;
 
 pub(super) fn kind(hash: HashRef<'_>, style: Style) -> Kind {
     let is_for_valkey = style.version.is_some_and(Version::is_valkey);
-    // A table knows a bound only: whether any field expires, the fields say.
-    let expires =
-        hash.earliest_expire_ms().is_some() && hash.iter().any(|field| field.expire_ms.is_some());
+    let expires = hash.expires();
     match hash.packed() {
         _ if expires && is_for_valkey => Kind::HashExpiring,
         Some((Group::Triples, _)) if expires => Kind::HashListpackEx,
@@ -24,26 +22,45 @@ pub(super) fn kind(hash: HashRef<'_>, style: Style) -> Kind {
 }
 
 pub(super) fn write(kind: Kind, hash: HashRef<'_>, writer: &mut Writer) {
-    let earliest_ms = hash.iter().filter_map(|field| field.expire_ms).min();
+    let earliest_ms = hash.iter().filter_map(|field| field.expire_ms).min().unwrap_or(0);
     match (kind, hash.packed()) {
         (Kind::HashListpack, Some((_, pack))) => return writer.string(&pack.to_redis()),
         (Kind::HashListpackEx, Some((_, pack))) => {
-            writer.moment_ms(earliest_ms.unwrap_or(0));
+            writer.moment_ms(earliest_ms);
             return writer.string(&pack.to_redis());
         }
-        (Kind::HashMetadata, _) => writer.moment_ms(earliest_ms.unwrap_or(0)),
         _ => {}
     }
-    writer.length(hash.len() as u64);
+    begin(kind, hash.len(), earliest_ms, writer);
+    let (mut name, mut value) = (TextBuffer::new(), TextBuffer::new());
     for field in hash.iter() {
-        if kind == Kind::HashMetadata {
-            let since_earliest = field.expire_ms.map(|ms| ms - earliest_ms.unwrap_or(0) + 1);
-            writer.length(since_earliest.unwrap_or(0) as u64);
-        }
-        writer.string(field.name.text(&mut TextBuffer::new()));
-        writer.string(field.value.text(&mut TextBuffer::new()));
-        if kind == Kind::HashExpiring {
-            writer.moment_ms(field.expire_ms.unwrap_or(-1));
-        }
+        let pair = (field.name.text(&mut name), field.value.text(&mut value));
+        write_field(kind, earliest_ms, pair, field.expire_ms, writer);
+    }
+}
+
+/// What comes before the fields. None of them expires before `earliest_ms`.
+pub(super) fn begin(kind: Kind, len: usize, earliest_ms: i64, writer: &mut Writer) {
+    if kind == Kind::HashMetadata {
+        writer.moment_ms(earliest_ms);
+    }
+    writer.length(len as u64);
+}
+
+pub(super) fn write_field(
+    kind: Kind,
+    earliest_ms: i64,
+    (name, value): (&[u8], &[u8]),
+    expire_ms: Option<i64>,
+    writer: &mut Writer,
+) {
+    if kind == Kind::HashMetadata {
+        let since_earliest = expire_ms.map_or(0, |ms| ms - earliest_ms + 1);
+        writer.length(since_earliest as u64);
+    }
+    writer.string(name);
+    writer.string(value);
+    if kind == Kind::HashExpiring {
+        writer.moment_ms(expire_ms.unwrap_or(-1));
     }
 }

@@ -1,7 +1,7 @@
 //! Streams; what they look like is told in [`crate::decode`]. Each form has what the ones before
 //! have, so the first one is taken that has all that this stream has.
 
-use store::value::stream::{Consumer, Group, Stream, StreamId};
+use store::value::stream::{Consumer, Group, Node, Stream, StreamId};
 
 use super::Style;
 use crate::decode::UNKNOWN_READ;
@@ -30,13 +30,22 @@ pub(super) fn kind(stream: &Stream, style: Style) -> Kind {
 }
 
 pub(super) fn write(kind: Kind, stream: &Stream, writer: &mut Writer) {
+    writer.length(stream.log.node_count() as u64);
+    for one in stream.log.nodes() {
+        node(one, writer);
+    }
+    write_behind(kind, stream, writer);
+}
+
+pub(super) fn node(node: Node<'_>, writer: &mut Writer) {
+    writer.string(&id_bytes(node.first()));
+    writer.string(&node.to_redis());
+}
+
+/// What comes behind the nodes.
+pub(super) fn write_behind(kind: Kind, stream: &Stream, writer: &mut Writer) {
     let has = |since: Kind| kind as u8 >= since as u8;
     let log = &stream.log;
-    writer.length(log.node_count() as u64);
-    for node in log.nodes() {
-        writer.string(&id_bytes(node.first()));
-        writer.string(&node.to_redis());
-    }
     writer.length(log.len());
     id(log.last_id(), writer);
     if has(Kind::Stream2) {

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use store::{Access, Inside, Sweep};
+use store::{Access, Inside, Seat, Sweep};
 
 use super::Worker;
 
@@ -37,8 +37,9 @@ impl Worker {
     }
 
     /// Who overwrites hands over what was there, and the disk may be slower: then writers wait for it
-    /// here, where they hold nothing, and what waits in memory is bounded.
-    pub(super) fn slow_down_for_snapshot(&self) {
+    /// here, where they hold nothing, and what waits in memory is bounded. The sweep goes on meanwhile:
+    /// the thread that writes may be waiting for the rest of a value.
+    pub(super) fn slow_down_for_snapshot(&mut self, seat: &mut Seat) {
         loop {
             let waiting = self.engine.snapshot_waiting_bytes();
             let pause_us = pause_us(waiting);
@@ -48,6 +49,9 @@ impl Worker {
             if waiting < WAITING_BYTES.end || self.engine.shutting_down.load(Relaxed) {
                 return;
             }
+            let inside = self.engine.gate.enter(seat);
+            self.sweep = self.engine.sweep(SWEEP_US_MAX);
+            drop(inside);
         }
     }
 

@@ -16,6 +16,7 @@ use structures::table::{COLOUR_A, Due, Entry, HAS_TTL, Slot};
 use super::{DbShard, Fate, Keys, Remains, moment};
 use crate::keyspace::Key;
 use crate::record::{Expiries, Record};
+use crate::snapshot::By;
 use crate::value::Hash;
 
 /// What goes because its time has come.
@@ -99,7 +100,7 @@ impl DbShard {
         let mut kept: Vec<Vec<u8>> = Vec::new();
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
         let (expiring, watched) = (&mut self.expiring, &mut self.watched);
-        let (capture, colour) = (self.capture.as_deref(), self.colour);
+        let (mut capture, colour) = (self.capture.as_deref_mut(), self.colour);
         let mut done = self.table.expire_due(
             moment(now_ms),
             cursor,
@@ -115,15 +116,19 @@ impl DbShard {
                         // Its next moment is noted below.
                         return Due::Stays(entry, Some(u64::MAX));
                     }
-                    if let Some(capture) = capture
+                    if let Some(capture) = &mut capture
                         && flags & COLOUR_A != colour
                     {
-                        capture.take(record);
+                        capture.take(record, By::Writer);
                     }
                     expiring.leave(expiries);
                     let (bytes, owns) = (record.size(), record.owns());
                     watched.touch(record.key(), false);
-                    gone(Gone::Key(record.key(), owns.then(|| record.take_value())));
+                    let mut remains = owns.then(|| record.take_value());
+                    if let Some(capture) = &mut capture {
+                        remains = remains.and_then(|value| capture.keep(record.key(), value));
+                    }
+                    gone(Gone::Key(record.key(), remains));
                     *record_bytes -= bytes;
                     heap.free(entry, bytes);
                 }

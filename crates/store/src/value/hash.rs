@@ -168,6 +168,22 @@ impl Hash {
         }
     }
 
+    /// The table, if it is one.
+    pub(super) fn elements(&self) -> Option<&Elements<Fields>> {
+        match &self.0 {
+            Repr::Table(table) => Some(table),
+            Repr::Packed(..) => None,
+        }
+    }
+
+    /// As [`Hash::elements`].
+    pub(super) fn elements_mut(&mut self) -> Option<&mut Elements<Fields>> {
+        match &mut self.0 {
+            Repr::Table(table) => Some(table),
+            Repr::Packed(..) => None,
+        }
+    }
+
     /// Panics if an invariant is broken. For tests.
     pub fn check(&self) {
         match &self.0 {

@@ -235,7 +235,8 @@ impl Set {
                 f(Value::Int(intset::remove_at(set, index)));
                 shrink(set);
             }
-            Inner::Table(table) if (len - count) * KEEP_FACTOR > count => {
+            // A frozen table stays: it knows what is left to be handed over.
+            Inner::Table(table) if (len - count) * KEEP_FACTOR > count || table.is_frozen() => {
                 for _ in 0..count {
                     table.pop_random(&mut next_u64, |e| f(Value::Bytes(e.member())));
                 }
@@ -255,6 +256,22 @@ impl Set {
                 });
                 *self = kept;
             }
+        }
+    }
+
+    /// The table, if it is one.
+    pub(super) fn elements(&self) -> Option<&Elements<Members>> {
+        match &self.0 {
+            Inner::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// As [`Set::elements`].
+    pub(super) fn elements_mut(&mut self) -> Option<&mut Elements<Members>> {
+        match &mut self.0 {
+            Inner::Table(table) => Some(table),
+            _ => None,
         }
     }
 

@@ -85,6 +85,14 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// Whether a field expires at all.
+    pub fn expires(self) -> bool {
+        match self {
+            HashRef::Packed(..) => self.earliest_expire_ms().is_some(),
+            HashRef::Table(table) => table.expiring_len() > 0,
+        }
+    }
+
     /// Whether a field's moment may lie before this one.
     #[inline]
     pub fn may_have_due(self, now_ms: i64) -> bool {

@@ -1,5 +1,7 @@
 //! A node of a large list: a listpack with room in front, or one large element.
 
+use std::sync::Arc;
+
 use structures::btree::Item;
 use structures::listpack::{self, Deque, Listpack, Value};
 use structures::packed::size_class;
@@ -65,6 +67,19 @@ const FRAME: usize = listpack::LENGTH_LEN + listpack::EMPTY_LEN;
 pub(super) enum Node {
     Packed(Deque),
     Plain(Box<[u8]>),
+    /// One of the others, which a snapshot may be looking at: it is copied before it changes, unless
+    /// nobody does any more.
+    Shared(Arc<Node>),
+}
+
+/// A node as it was when its list was frozen.
+#[derive(Debug)]
+pub struct FrozenNode(Arc<Node>);
+
+impl FrozenNode {
+    pub fn view(&self) -> NodeRef<'_> {
+        self.0.view()
+    }
 }
 
 /// A node to be read.
@@ -115,6 +130,7 @@ impl Node {
         match self {
             Node::Packed(pack) => pack.len(),
             Node::Plain(_) => 1,
+            Node::Shared(node) => node.len(),
         }
     }
 
@@ -122,6 +138,7 @@ impl Node {
         match self {
             Node::Packed(pack) => NodeRef::Packed(pack.view()),
             Node::Plain(element) => NodeRef::Plain(element),
+            Node::Shared(node) => node.view(),
         }
     }
 
@@ -130,16 +147,51 @@ impl Node {
         match self {
             Node::Packed(pack) => pack.allocated(),
             Node::Plain(element) => size_class(element.len()),
+            Node::Shared(node) => size_of::<Node>() + node.allocated(),
+        }
+    }
+
+    /// Lends it to a snapshot. It is shared from now on, until it is changed.
+    pub(super) fn share(&mut self) -> FrozenNode {
+        let shared = match std::mem::replace(self, Node::Plain(Box::default())) {
+            Node::Shared(node) => node,
+            node => Arc::new(node),
+        };
+        *self = Node::Shared(Arc::clone(&shared));
+        FrozenNode(shared)
+    }
+
+    /// It, to be changed: its own, and no longer shared.
+    #[inline]
+    pub(super) fn own(&mut self) -> &mut Node {
+        if let Node::Shared(_) = self {
+            self.unshare();
+        }
+        self
+    }
+
+    #[cold]
+    fn unshare(&mut self) {
+        if let Node::Shared(node) = std::mem::replace(self, Node::Plain(Box::default())) {
+            *self = Arc::unwrap_or_clone(node);
+        }
+    }
+
+    /// It, to be read: never [`Node::Shared`].
+    fn inner(&self) -> &Node {
+        match self {
+            Node::Shared(node) => node,
+            node => node,
         }
     }
 
     /// The listpack, if it has room for this element, which is not plain.
     fn with_room(&mut self, element: &[u8], limit: &NodeLimit) -> Option<&mut Deque> {
-        match self {
+        match self.own() {
             Node::Packed(pack) => limit
                 .allows(pack.byte_len() + element.len() + ENTRY_OVERHEAD, pack.len() + 1)
                 .then_some(pack),
-            Node::Plain(_) => None,
+            _ => None,
         }
     }
 
@@ -160,13 +212,13 @@ impl Node {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self, Node::Plain(_))
+        matches!(self.inner(), Node::Plain(_))
     }
 
     /// Puts an element in the place of one of its own; false if it does not fit.
     pub(super) fn replace(&mut self, index: usize, element: &[u8], limit: &NodeLimit) -> bool {
         let is_alone = self.len() == 1;
-        match (&mut *self, limit.is_plain(element.len())) {
+        match (&mut *self.own(), limit.is_plain(element.len())) {
             (Node::Plain(old), true) => *old = element.into(),
             (Node::Packed(pack), false) => {
                 let view = pack.view();
@@ -186,30 +238,31 @@ impl Node {
 
     /// Takes fewer elements than it has out at an end.
     pub(super) fn drop_end(&mut self, end: End, count: usize) {
-        match self {
+        match self.own() {
             Node::Packed(pack) => drop_packed(pack, end, count),
-            Node::Plain(_) => assert_eq!(count, 0, "a plain node goes as a whole"),
+            _ => assert_eq!(count, 0, "a plain node goes as a whole"),
         }
     }
 
     /// Takes one of several elements out.
     pub(super) fn remove(&mut self, index: usize) {
-        let Node::Packed(pack) = self else { panic!("a plain node goes as a whole") };
+        let Node::Packed(pack) = self.own() else { panic!("a plain node goes as a whole") };
         let at = pack.view().at_index(index).expect("callers give an index of the node");
         pack.edit(|pack| listpack::delete(pack, at));
     }
 
     /// Takes up to `count` elements equal to `element` out; gives how many.
     pub(super) fn remove_equal(&mut self, element: &[u8], from: End, count: usize) -> usize {
-        match self {
-            Node::Packed(pack) => remove_equal(pack, element, from, count),
-            Node::Plain(own) => usize::from(count > 0 && **own == *element),
+        if let Node::Plain(own) = self.inner() {
+            return usize::from(count > 0 && **own == *element);
         }
+        let Node::Packed(pack) = self.own() else { unreachable!("it is not plain") };
+        remove_equal(pack, element, from, count)
     }
 
     /// Takes the elements from `index` on out into a node of their own.
     pub(super) fn split_off(&mut self, index: usize) -> Node {
-        let Node::Packed(pack) = self else { panic!("a plain node is not split") };
+        let Node::Packed(pack) = self.own() else { panic!("a plain node is not split") };
         let mut tail = pack.split_off(index);
         tail.fit();
         pack.fit();
@@ -218,7 +271,7 @@ impl Node {
 
     /// Whether both may be one.
     pub(super) fn may_join(&self, next: &Node, limit: &NodeLimit) -> bool {
-        match (self, next) {
+        match (self.inner(), next.inner()) {
             (Node::Packed(a), Node::Packed(b)) => {
                 limit.allows(a.byte_len() + b.byte_len() - FRAME, a.len() + b.len())
             }
@@ -227,7 +280,7 @@ impl Node {
     }
 
     pub(super) fn join(&mut self, next: &Node) {
-        let (Node::Packed(a), Node::Packed(b)) = (self, next) else {
+        let (Node::Packed(a), Node::Packed(b)) = (self.own(), next.inner()) else {
             panic!("only packed nodes join")
         };
         a.append(b);
@@ -235,8 +288,19 @@ impl Node {
 
     /// Gives back the memory it does not need.
     pub(super) fn fit(&mut self) {
-        if let Node::Packed(pack) = self {
+        if let Node::Packed(pack) = self.own() {
             pack.fit();
+        }
+    }
+
+    pub(super) fn check(&self) {
+        match self {
+            Node::Packed(pack) => pack.check(),
+            Node::Plain(_) => {}
+            Node::Shared(node) => {
+                assert!(!matches!(**node, Node::Shared(_)), "a node is shared once");
+                node.check();
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use structures::btree::{CountedTree, Position};
 use structures::listpack::{Deque, Value};
 
 use super::End;
-use super::node::{Node, NodeLimit, NodeRef};
+use super::node::{FrozenNode, Node, NodeLimit, NodeRef};
 use super::view::{ListRef, RefForm};
 
 #[derive(Clone)]
@@ -56,16 +56,15 @@ impl Quicklist {
     /// The listpack of the only node, if it is one and fits.
     pub(super) fn take_only(&mut self, fits: impl FnOnce(usize, usize) -> bool) -> Option<Deque> {
         let only = if self.nodes.len() == 1 { self.nodes.first() } else { None };
-        match only {
-            Some(Node::Packed(pack)) if fits(pack.byte_len(), pack.len()) => {}
+        match only.map(Node::view) {
+            Some(NodeRef::Packed(pack)) if fits(pack.byte_len(), pack.len()) => {}
             _ => return None,
         }
-        match self.nodes.pop_first() {
-            Some(Node::Packed(mut pack)) => {
-                pack.fit();
-                Some(pack)
-            }
-            _ => unreachable!("it was just looked at"),
+        let mut only = self.nodes.pop_first().expect("it was just looked at");
+        only.fit();
+        match only {
+            Node::Packed(pack) => Some(pack),
+            _ => unreachable!("its view is packed, and it is its own since it was fitted"),
         }
     }
 
@@ -235,12 +234,21 @@ impl Quicklist {
         count - left
     }
 
+    /// Lends all nodes, as they are now, in order.
+    pub(super) fn freeze(&mut self) -> Vec<FrozenNode> {
+        let mut frozen = Vec::with_capacity(self.nodes.len());
+        let mut next = self.at_end(End::Head);
+        while let Some(at) = next {
+            frozen.push(self.nodes.update(at, Node::share));
+            next = self.nodes.next(at).filter(|at| self.nodes.at(*at).is_some());
+        }
+        frozen
+    }
+
     pub(super) fn check(&self) {
         for node in self.nodes.iter() {
             assert!(node.len() > 0, "(1) no node is empty");
-            if let Node::Packed(pack) = node {
-                pack.check();
-            }
+            node.check();
         }
         assert_eq!(self.nodes.iter().map(Node::len).sum::<usize>(), self.len());
     }

@@ -18,7 +18,7 @@ use structures::btree::{self, CountedTree, Item};
 
 use super::id::{NewId, StreamId};
 use super::node::{Entry, Node};
-use super::open::{Open, Sealed};
+use super::open::{FrozenStreamNode, Open, Sealed};
 use super::range::{Range, RangeRev};
 use crate::value::Limits;
 
@@ -67,6 +67,18 @@ enum Place {
 }
 
 impl Log {
+    /// All nodes as they are now, in order, whatever becomes of them. Takes some 50 ns for each.
+    pub(crate) fn freeze(&mut self) -> Vec<FrozenStreamNode> {
+        let mut frozen = Vec::with_capacity(self.node_count());
+        let mut next = Some(self.sealed.start());
+        while let Some(at) = next.filter(|at| self.sealed.at(*at).is_some()) {
+            frozen.push(self.sealed.update(at, Sealed::share));
+            next = self.sealed.next(at);
+        }
+        frozen.extend(self.tail.as_ref().map(Open::freeze));
+        frozen
+    }
+
     /// Entries that are not deleted.
     pub fn len(&self) -> u64 {
         self.len

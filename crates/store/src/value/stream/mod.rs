@@ -28,6 +28,7 @@ pub use id::{NewId, StreamId};
 pub use load::{History, fuzz_stream_node};
 pub use log::{Bound, Log, Trimmed};
 pub use node::{Entry, Node, Pairs};
+pub use open::FrozenStreamNode;
 pub use producers::{Memory, Producers};
 pub use range::{Range, RangeRev};
 

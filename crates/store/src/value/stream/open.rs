@@ -4,6 +4,8 @@
 //! deleted in them: they have given back the room to grow, and that they have none need not be
 //! remembered.
 
+use std::sync::Arc;
+
 use structures::listpack::{self, HEADER_LEN, Listpack};
 use structures::packed::{self, Invalid};
 
@@ -16,6 +18,9 @@ const ELEMENT_OVERHEAD_MAX: usize = 10;
 /// Bytes of a master's and an entry's own numbers, at most.
 const NUMBERS_BYTES_MAX: usize = 128;
 
+/// What a shared node takes besides its bytes: two counts and where they lie.
+const SHARED_BYTES: usize = 32;
+
 /// A node that can be changed.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
@@ -27,12 +32,62 @@ pub(super) struct Open {
 #[derive(Clone, Debug)]
 pub(super) struct Sealed {
     first: StreamId,
-    pack: Box<[u8]>,
+    pack: Pack,
+}
+
+/// The bytes of a sealed node.
+#[derive(Clone, Debug)]
+enum Pack {
+    Own(Box<[u8]>),
+    /// A snapshot may be looking at them: they are copied before they change, unless nobody does
+    /// any more.
+    Shared(Arc<Box<[u8]>>),
+}
+
+const _: () = assert!(size_of::<Sealed>() == 32);
+
+impl Pack {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Pack::Own(bytes) => bytes,
+            Pack::Shared(bytes) => bytes,
+        }
+    }
+
+    fn into_vec(self) -> Vec<u8> {
+        match self {
+            Pack::Own(bytes) => bytes.into_vec(),
+            Pack::Shared(bytes) => Arc::unwrap_or_clone(bytes).into_vec(),
+        }
+    }
+}
+
+/// A node as it was when its stream was frozen.
+#[derive(Debug)]
+pub struct FrozenStreamNode {
+    first: StreamId,
+    pack: Arc<Box<[u8]>>,
+}
+
+impl FrozenStreamNode {
+    pub fn view(&self) -> Node<'_> {
+        Node::new(self.first, &self.pack)
+    }
 }
 
 impl Sealed {
     pub(super) fn node(&self) -> Node<'_> {
-        Node::new(self.first, &self.pack)
+        Node::new(self.first, self.pack.bytes())
+    }
+
+    /// Lends it to a snapshot. It is shared from now on, until it is changed.
+    pub(super) fn share(&mut self) -> FrozenStreamNode {
+        let shared = match std::mem::replace(&mut self.pack, Pack::Own(Box::default())) {
+            Pack::Own(bytes) => Arc::new(bytes),
+            Pack::Shared(bytes) => bytes,
+        };
+        self.pack = Pack::Shared(Arc::clone(&shared));
+        FrozenStreamNode { first: self.first, pack: shared }
     }
 
     /// The ID by which it is known.
@@ -42,12 +97,13 @@ impl Sealed {
 
     /// Bytes allocated for it.
     pub(super) fn allocated_bytes(&self) -> usize {
-        packed::size_class(self.pack.len())
+        let shared = if let Pack::Shared(_) = self.pack { SHARED_BYTES } else { 0 };
+        packed::size_class(self.pack.bytes().len()) + shared
     }
 
     /// Opens it for a change that deletes.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Open) -> R) -> R {
-        let pack = std::mem::take(&mut self.pack).into_vec();
+        let pack = std::mem::replace(&mut self.pack, Pack::Own(Box::default())).into_vec();
         let mut open = Open { first: self.first, pack };
         let changed = change(&mut open);
         *self = open.seal();
@@ -207,7 +263,12 @@ impl Open {
 
     /// Gives back what growing has left unused.
     pub(super) fn seal(self) -> Sealed {
-        Sealed { first: self.first, pack: self.pack.into_boxed_slice() }
+        Sealed { first: self.first, pack: Pack::Own(self.pack.into_boxed_slice()) }
+    }
+
+    /// A copy for a snapshot.
+    pub(super) fn freeze(&self) -> FrozenStreamNode {
+        FrozenStreamNode { first: self.first, pack: Arc::new(self.pack.as_slice().into()) }
     }
 
     pub(super) fn node(&self) -> Node<'_> {
