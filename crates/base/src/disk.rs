@@ -18,10 +18,15 @@
 //!     ([`io::ErrorKind::StorageFull`]) from a broken one.
 //! (2) A path is used as it is given: relative ones are relative to the working directory.
 
+mod bulk;
+
 use std::any::Any;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::DerefMut;
 use std::path::Path;
+
+pub use bulk::BulkFile;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,10 @@ pub enum Open {
     Read,
     /// Empty, for writing; what was there is lost.
     Create,
-    /// As above, but nothing may be there.
+    /// As [`Open::Create`], for much that is written once, from the beginning on, and not read soon
+    /// ([`BulkFile`]).
+    CreateBulk,
+    /// As [`Open::Create`], but nothing may be there.
     CreateNew,
     /// For writing at its end; made if need be.
     Append,
@@ -84,6 +92,40 @@ pub trait File: Send {
             }
         }
         Ok(filled)
+    }
+}
+
+/// A file as std reads, writes and seeks. Nothing is held back: there is nothing to flush.
+pub struct AsStd<F>(pub F);
+
+impl<F: DerefMut<Target: File>> Read for AsStd<F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl<F: DerefMut<Target: File>> Write for AsStd<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: DerefMut<Target: File>> Seek for AsStd<F> {
+    /// From where it is, or from before the end, is not supported.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let offset = match to {
+            SeekFrom::Start(offset) => offset,
+            SeekFrom::End(0) => self.0.len()?,
+            SeekFrom::End(_) | SeekFrom::Current(_) => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+        };
+        self.0.seek(offset)?;
+        Ok(offset)
     }
 }
 
@@ -193,6 +235,7 @@ impl Disk for Real {
         let mut options = fs::OpenOptions::new();
         match how {
             Open::Read => options.read(true),
+            Open::CreateBulk => return Ok(Box::new(BulkFile::create(path)?)),
             Open::Create => options.write(true).create(true).truncate(true),
             Open::CreateNew => options.write(true).create_new(true),
             Open::Append => options.append(true).create(true),

@@ -47,6 +47,8 @@ pub struct Chunk {
     /// A value in pieces counts with its first one.
     pub keys: usize,
     pub entries: Uncompressed,
+    /// The next chunk goes on with the value this one ends in.
+    pub continues: bool,
 }
 
 /// How a feed ended.
@@ -80,8 +82,8 @@ struct State {
     keys: usize,
     writer: Writer,
     queue: VecDeque<Chunk>,
-    /// Of one value after the other; the flag says which is a value's last.
-    pieces: VecDeque<(Chunk, bool)>,
+    /// Of one value after the other.
+    pieces: VecDeque<Chunk>,
     /// The thread has the first piece of a value, and not yet the last.
     is_within_value: bool,
     version: Version,
@@ -159,6 +161,17 @@ impl Feed {
         }
     }
 
+    /// As [`Feed::next`], with all the pieces of a large value in one chunk.
+    pub fn next_whole(&self) -> Result<Chunk, End> {
+        let mut chunk = self.next()?;
+        while chunk.continues {
+            let more = self.next()?;
+            chunk.entries.append(&more.entries);
+            chunk.continues = more.continues;
+        }
+        Ok(chunk)
+    }
+
     /// Waits, but not for long, until there is room for more. For those who hold no shard that
     /// others want.
     pub fn wait_for_room(&self) {
@@ -185,7 +198,7 @@ impl Shared {
             let entries = state.writer.take_uncompressed();
             self.waiting_bytes.fetch_add(entries.len(), Relaxed);
             let keys = std::mem::take(&mut state.keys);
-            state.queue.push_back(Chunk { db: state.db, keys, entries });
+            state.queue.push_back(Chunk { db: state.db, keys, entries, continues: false });
             self.arrived.notify_one();
         }
     }
@@ -194,8 +207,8 @@ impl Shared {
         if !state.is_within_value && state.pieces.is_empty() {
             return state.queue.pop_front();
         }
-        let (chunk, is_last) = state.pieces.pop_front()?;
-        state.is_within_value = !is_last;
+        let chunk = state.pieces.pop_front()?;
+        state.is_within_value = chunk.continues;
         self.pieces_bytes.fetch_sub(chunk.entries.len(), Relaxed);
         Some(chunk)
     }
@@ -314,8 +327,8 @@ impl Pieces for ValueInPieces {
         feed.is_piecewise.store(!is_last, Relaxed);
         feed.waiting_bytes.fetch_add(entries.len(), Relaxed);
         feed.pieces_bytes.fetch_add(entries.len(), Relaxed);
-        let chunk = Chunk { db: self.db, keys: std::mem::take(&mut self.keys), entries };
-        state.pieces.push_back((chunk, is_last));
+        let keys = std::mem::take(&mut self.keys);
+        state.pieces.push_back(Chunk { db: self.db, keys, entries, continues: !is_last });
         feed.arrived.notify_one();
     }
 }

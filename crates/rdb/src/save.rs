@@ -100,8 +100,16 @@ pub fn save<W: Write + Seek>(
                     writer.length(chunk.db as u64);
                     db = Some(chunk.db);
                 }
-                chunk.entries.compress(&mut writer);
-                file.write(writer.bytes())?;
+                match chunk.entries.as_plain() {
+                    Some(plain) => {
+                        file.write(writer.bytes())?;
+                        file.write(plain)?;
+                    }
+                    None => {
+                        chunk.entries.compress(&mut writer);
+                        file.write(writer.bytes())?;
+                    }
+                }
                 keys += chunk.keys as u64;
                 at_chunk(Written { bytes: file.bytes, keys }, file.out)?;
             }

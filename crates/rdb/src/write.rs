@@ -46,6 +46,22 @@ impl Uncompressed {
         self.out.is_empty()
     }
 
+    /// All of it, if there is nothing to be compressed.
+    pub fn as_plain(&self) -> Option<&[u8]> {
+        self.later.is_empty().then_some(&self.out)
+    }
+
+    /// Puts more behind it.
+    pub fn append(&mut self, more: &Uncompressed) {
+        let base = self.out.len();
+        self.out.extend_from_slice(&more.out);
+        self.later.extend(more.later.iter().map(|later| Later {
+            start: base + later.start,
+            text: base + later.text,
+            end: base + later.end,
+        }));
+    }
+
     /// Appends what a compressing [`Writer`] would have written.
     pub fn compress(&self, writer: &mut Writer) {
         let mut at = 0;

@@ -6,14 +6,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use base::calendar::{self, Utc};
 use base::clock::unix_ms;
-use base::disk::{Disk, File, Real, reason};
+use base::disk::{AsStd, Disk, File, Real, reason};
 use journal::aof::Files;
 use journal::aof::restore::{OfBase, Restored, Until, restore};
 use rdb::load::{Item, Loader, Terms};
@@ -166,15 +166,6 @@ fn the_log(data: &Path) -> Result<Files, String> {
     Ok(Files { disk: Arc::new(Real), above, dir_name, name: name.clone() })
 }
 
-/// A file as std reads it.
-struct Reading<'a>(&'a mut dyn File);
-
-impl Read for Reading<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into)
-    }
-}
-
 /// Reads the snapshot that a base is, to its end: one that cannot be loaded is not handed on.
 fn of_base(file: &mut dyn File) -> Result<OfBase, String> {
     let told = |error: io::Error| reason(&error);
@@ -185,7 +176,7 @@ fn of_base(file: &mut dyn File) -> Result<OfBase, String> {
         return Ok(OfBase { before_ms: None, commands_at: 0 });
     }
     let terms = Terms { limits: store::Limits::default(), checks_crc: true, any_version: false };
-    let mut loader = Loader::new(Reading(file), terms).map_err(|error| error.to_string())?;
+    let mut loader = Loader::new(AsStd(file), terms).map_err(|error| error.to_string())?;
     let (mut second, mut millisecond): (Option<i64>, Option<i64>) = (None, None);
     loop {
         match loader.item().map_err(|error| error.to_string())? {

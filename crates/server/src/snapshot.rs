@@ -13,10 +13,11 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base::disk::{AsStd, BulkFile, File as _};
 use engine::Engine;
 use engine::engine::SnapshotFile;
 use engine::persistence::{Merge, Outcome, SaveJob};
@@ -27,8 +28,7 @@ use crate::data_lock;
 use crate::process::{crash, reason};
 
 /// So many bytes are forced to the disk together while the file grows.
-const SYNC_BYTES: u64 = 4 << 20;
-const BUFFER_BYTES: usize = 1 << 20;
+const SYNC_BYTES: u64 = 32 << 20;
 
 /// The name of the file that is being written, formatted without allocating: a signal's handler
 /// needs it.
@@ -79,7 +79,7 @@ fn outcome(job: &SaveJob) -> Outcome {
 }
 
 fn write_aside(job: &SaveJob, aside: &Path) -> Result<Written, SaveError> {
-    let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(aside)?);
+    let mut file = AsStd(Box::new(BulkFile::create(aside)?));
     let (mut synced, mut keys) = (0, 0);
     let written = save(&mut file, &job.head, &job.feed, |written, file| {
         job.note_progress(written);
@@ -87,13 +87,11 @@ fn write_aside(job: &SaveJob, aside: &Path) -> Result<Written, SaveError> {
         keys = written.keys;
         if written.bytes - synced >= SYNC_BYTES {
             synced = written.bytes;
-            file.flush()?;
-            file.get_ref().sync_data()?;
+            file.0.sync()?;
         }
         Ok(())
     })?;
-    file.flush()?;
-    file.get_ref().sync_all()?;
+    file.0.sync()?;
     Ok(written)
 }
 

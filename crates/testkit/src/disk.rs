@@ -231,14 +231,14 @@ impl Disk for SimDisk {
         let found = state.file(&path);
         let inode = match (how, found) {
             (Open::CreateNew, Ok(_)) => return Err(error(EEXIST)),
-            (Open::Create | Open::Append | Open::CreateNew, Err(missing))
+            (Open::Create | Open::CreateBulk | Open::Append | Open::CreateNew, Err(missing))
                 if missing.kind() == io::ErrorKind::NotFound =>
             {
                 state.make(path)?
             }
             (_, found) => found?,
         };
-        if how == Open::Create {
+        if matches!(how, Open::Create | Open::CreateBulk) {
             state.contents.inodes[inode].change(Change::Truncate(0));
         }
         drop(state);

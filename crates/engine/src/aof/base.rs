@@ -4,11 +4,11 @@
 //! makes a value of any type; the feed's entries are read back for it, so that workers encode once
 //! and in one way.
 
-use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::base::disk::{File, Open};
+use ::base::disk::{AsStd, File, Open};
 use journal::aof::Files;
 use rdb::feed::{Chunk, End, Feed};
 use rdb::file::FileWriter;
@@ -22,8 +22,9 @@ use crate::engine::{Engine, REDIS_VERSION};
 use crate::persistence::SaveJob;
 
 /// It is forced to the disk piece by piece, so that the log's own syncs stay short.
-const SYNC_BYTES: u64 = 4 << 20;
-const BUFFER_BYTES: usize = 1 << 20;
+const SYNC_BYTES: u64 = 32 << 20;
+
+type Out = AsStd<Box<dyn File>>;
 
 /// What a base is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,42 +50,6 @@ pub(super) struct Base {
     /// `aof-rewrite-incremental-fsync`.
     pub(super) syncs: bool,
     pub(super) limits: Limits,
-}
-
-/// A file that std can write and seek in.
-struct Out(Box<dyn File>);
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for Out {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let offset = match to {
-            SeekFrom::Start(offset) => offset,
-            SeekFrom::End(0) => self.0.len()?,
-            SeekFrom::End(_) | SeekFrom::Current(_) => {
-                return Err(io::ErrorKind::Unsupported.into());
-            }
-        };
-        self.0.seek(offset)?;
-        Ok(offset)
-    }
-}
-
-/// A file as std reads it.
-pub(super) struct Reading(pub(super) Box<dyn File>);
-
-impl Read for Reading {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into)
-    }
 }
 
 impl Engine {
@@ -139,27 +104,24 @@ impl Base {
     }
 
     fn write_to(&self, path: &std::path::Path) -> io::Result<()> {
-        let file = self.files.disk.open(path, Open::Create)?;
-        let mut out = BufWriter::with_capacity(BUFFER_BYTES, Out(file));
+        let mut out = AsStd(self.files.disk.open(path, Open::CreateBulk)?);
         match self.form {
             Form::Snapshot => self.write_snapshot(&mut out)?,
             Form::Commands { notes_time } => self.write_commands(&mut out, notes_time)?,
         }
-        out.flush()?;
-        out.get_mut().0.sync()
+        out.0.sync()
     }
 
     /// Forces what was written to the disk, if that is much.
-    fn sync_some(&self, out: &mut BufWriter<Out>, synced: &mut u64, bytes: u64) -> io::Result<()> {
+    fn sync_some(&self, out: &mut Out, synced: &mut u64, bytes: u64) -> io::Result<()> {
         if self.syncs && bytes - *synced >= SYNC_BYTES {
             *synced = bytes;
-            out.flush()?;
-            out.get_mut().0.sync()?;
+            out.0.sync()?;
         }
         Ok(())
     }
 
-    fn write_snapshot(&self, out: &mut BufWriter<Out>) -> io::Result<()> {
+    fn write_snapshot(&self, out: &mut Out) -> io::Result<()> {
         let (mut synced, mut keys) = (0, 0);
         let saved = save(out, &self.job.head, &self.job.feed, |written, out| {
             self.job.note_progress(written);
@@ -174,7 +136,7 @@ impl Base {
         }
     }
 
-    fn write_commands(&self, out: &mut BufWriter<Out>, notes_time: bool) -> io::Result<()> {
+    fn write_commands(&self, out: &mut Out, notes_time: bool) -> io::Result<()> {
         let (mut bytes, mut synced, mut db) = (0, 0, None);
         let mut text = Vec::new();
         if notes_time {
@@ -188,7 +150,7 @@ impl Base {
             bytes += text.len() as u64;
             self.sync_some(out, &mut synced, bytes)?;
             text.clear();
-            match self.job.feed.next() {
+            match self.job.feed.next_whole() {
                 Ok(chunk) => {
                     if db.replace(chunk.db) != Some(chunk.db) {
                         let number = chunk.db.to_string();

@@ -142,3 +142,41 @@ fn it_is_switched_on_and_off_and_written_anew() {
     assert_eq!(ann.ask("GET n"), "1");
     assert!(ann.ask("PTTL k").parse::<u64>().expect("it expires") > 1_000_000);
 }
+
+#[test]
+fn large_values_are_in_a_base_of_either_form() {
+    const FILL: &str = "for n = 1, 20000 do local e = 'element:' .. n \
+        redis.call('HSET', 'hash', e, e) redis.call('SADD', 'set', e) \
+        redis.call('ZADD', 'sorted', n % 100, e) redis.call('RPUSH', 'list', e) \
+        redis.call('XADD', 'stream', n, 'f', e) end \
+        redis.call('HPEXPIRE', 'hash', 100000000, 'FIELDS', 1, 'element:1') \
+        redis.call('XGROUP', 'CREATE', 'stream', 'g', '5') return 'filled'";
+    for form in ["yes", "no"] {
+        let data = Folder::new();
+        let more = ["--save", "", "--enable-debug-command", "yes", "--aof-use-rdb-preamble", form];
+        let mut server = start(&data, &more);
+        let mut ann = connect(&data);
+        assert_eq!(ann.ask(&format!("EVAL \"{FILL}\" 0")), "filled");
+        ann.ask("BGREWRITEAOF");
+        // They are handed over while they change.
+        for n in 1..500 {
+            ann.ask(&format!("HSET hash element:{n} changed"));
+            ann.ask(&format!("ZADD sorted {n} element:{n}"));
+            ann.ask(&format!("LSET list {} changed", 40 * n));
+            ann.ask(&format!("XDEL stream {}", 40 * n));
+            ann.ask(&format!("SREM set element:{}", 40 * n));
+        }
+        until("it is written anew", || {
+            let info = ann.ask("INFO persistence");
+            info.contains("aof_rewrites:1") && info.contains("aof_rewrite_in_progress:0")
+        });
+        let digest = ann.ask("DEBUG DIGEST");
+        server.signal(Signal::KILL);
+        server.wait();
+        let _server = start(&data, &more);
+        let mut ann = connect(&data);
+        until("it has loaded", || !ann.ask("PING").contains("LOADING"));
+        assert_eq!(ann.ask("DEBUG DIGEST"), digest, "aof-use-rdb-preamble {form}");
+        assert_eq!(ann.ask("LLEN list"), "20000");
+    }
+}

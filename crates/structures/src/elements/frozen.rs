@@ -28,6 +28,7 @@ use std::collections::HashSet;
 
 use super::record::NewRecord;
 use super::{Element, Elements, Entry, Parts, Records, Scored, Slot, element};
+use crate::prefetch::prefetch;
 use crate::scored::compare;
 
 /// See the module's essay.
@@ -144,6 +145,8 @@ impl<P: Parts> Elements<P> {
             _ => 0,
         };
         while *budget > 0 {
+            // The waits for the records of a bucket overlap.
+            self.table.scan(cursor, &Records::<P>::ALL, |entry, _| prefetch(entry.as_ptr()));
             cursor = self.table.scan(cursor, &Records::<P>::ALL, |entry, _| {
                 if frozen.hands_over(entry) {
                     *budget = budget.saturating_sub(f(element(entry)));

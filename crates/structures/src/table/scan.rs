@@ -12,6 +12,7 @@
 use super::segment::Segment;
 use super::slot::Word;
 use super::{COLOUR_A, Entries, Entry, Table};
+use crate::prefetch::prefetch;
 
 impl Table {
     /// Hands the entries at the cursor, with their flags, to `f`: those of one bucket, possibly
@@ -22,13 +23,15 @@ impl Table {
         self.visit(cursor, entries, |_, _, word| f(word.entry(), word.flags()))
     }
 
-    /// Like [`Table::scan`]; `f` returns the colour the slot gets: [`COLOUR_A`] or none.
+    /// Like [`Table::scan`]; `f` returns the colour the slot gets: [`COLOUR_A`] or none. Whoever
+    /// gives colours reads the entries: their memory is asked for first, so that the waits overlap.
     pub fn scan_colours(
         &mut self,
         cursor: u64,
         entries: &impl Entries,
         mut f: impl FnMut(Entry, u8) -> u8,
     ) -> u64 {
+        self.visit(cursor, entries, |_, _, word| prefetch(word.entry().as_ptr()));
         self.visit(cursor, entries, |segment, (index, lane), word| {
             let flags = word.flags() & !COLOUR_A | f(word.entry(), word.flags()) & COLOUR_A;
             segment.bucket(index).store(lane, word.with_flags(flags).0);

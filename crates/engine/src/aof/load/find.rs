@@ -16,8 +16,8 @@ use journal::aof::{Files, Manifest};
 use rdb::load::{Item, Loader, Terms};
 use store::Limits;
 
-use crate::aof::base::Reading;
 use crate::engine::Engine;
+use ::base::disk::AsStd;
 
 /// Takes back what a crash left half-way.
 ///
@@ -153,7 +153,7 @@ struct Made {
 fn made(disk: &dyn Disk, path: &std::path::Path) -> Option<Made> {
     let file = disk.open(path, Open::Read).ok()?;
     let terms = Terms { limits: Limits::default(), checks_crc: false, any_version: true };
-    let mut loader = Loader::new(Reading(file), terms).ok()?;
+    let mut loader = Loader::new(AsStd(file), terms).ok()?;
     let (mut ms, mut has_log) = (None, None);
     while let Ok(Item::Aux { name, text }) = loader.item() {
         match &name[..] {

@@ -17,11 +17,11 @@ use journal::aof::scan::{Item, Stop};
 use journal::aof::{Files, Scan};
 
 use super::damage::settle;
-use crate::aof::base::Reading;
 use crate::cx::Cx;
 use crate::engine::Engine;
 use crate::persistence::{Loading, Merge};
 use crate::replay::NotRun;
+use ::base::disk::AsStd;
 
 /// Commands run together.
 const RUN_BYTES: usize = 256 * 1024;
@@ -72,7 +72,7 @@ impl Current {
             true => {
                 engine.host.log('*', "Reading RDB base file on AOF loading...");
                 let total = engine.persistence.load_total_bytes.load(Relaxed);
-                let input = Box::new(Reading(open(files, &part)?));
+                let input = Box::new(AsStd(open(files, &part)?));
                 let loading = engine.begin_load(input, total, Merge::Refuse);
                 let loading = loading.map_err(|failure| bad_preamble(&part.name, &failure))?;
                 Stage::Rdb(loading.keep_expired())
