@@ -16,8 +16,8 @@ use engine::{Absent, CmdError, CmdResult, Command, Cx};
 use resp::Args;
 use store::value::{FieldExpire, Hash};
 
+use super::every_second;
 use super::fields::Said;
-use super::{edit_fields, every_second};
 
 pub(super) const HSETEX: Command = Command {
     name: "HSETEX",
@@ -136,27 +136,50 @@ fn read_pairs<'a>(cx: &Cx<'a>, at: usize) -> Result<Args<'a>, CmdError> {
     Ok(pairs)
 }
 
+/// Whether all fields are there, or none is. Those it meets that are due go, and are added to
+/// `gone`; as in Redis it ends at the first that decides.
+fn is_met<'f>(
+    condition: Condition,
+    hash: &mut Hash,
+    fields: impl Iterator<Item = &'f [u8]>,
+    due_before_ms: i64,
+    gone: &mut Vec<&'f [u8]>,
+) -> bool {
+    for field in fields {
+        if hash.remove_if_due(field, due_before_ms) {
+            gone.push(field);
+        }
+        let is_there = hash.get(field).is_some();
+        match condition {
+            Condition::AllThere if !is_there => return false,
+            Condition::AllNew if is_there => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
 fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
     let Call { condition, expiry, pairs } = Call::read(cx)?;
     let (key, clock, limits) = (cx.key(1), cx.db.expiry_clock(), cx.db.limits());
-    let is_met = |hash: &Hash| {
-        let mut are_there = every_second(pairs).map(|field| hash.get(field).is_some());
-        match condition {
-            None => true,
-            Some(Condition::AllThere) => are_there.all(|there| there),
-            Some(Condition::AllNew) => !are_there.any(|there| there),
-        }
-    };
+    let (due_before_ms, fields) = (clock.due_before_ms(), || every_second(pairs));
     let has_come = matches!(expiry, Expiry::At(at_ms, _) if clock.is_due(at_ms));
-    let edited = edit_fields(&mut cx.db, key, Absent::Create, every_second(pairs), |hash| {
-        if !is_met(hash) {
+    let mut gone = Vec::new();
+    let edited = cx.db.edit(key, Absent::Create, |hash: &mut Hash| {
+        if let Some(condition) = condition
+            && !is_met(condition, hash, fields(), due_before_ms, &mut gone)
+        {
             return false;
         }
         if has_come {
             // As Redis, which sets the expiries before it finds that they have come.
             hash.make_expirable();
-            every_second(pairs).for_each(|field| _ = hash.remove(field));
+            fields().for_each(|field| _ = hash.remove(field));
             return true;
+        }
+        if expiry == Expiry::Keep {
+            // The moment that is kept shall not take what is written now.
+            gone.extend(fields().filter(|field| hash.remove_if_due(field, due_before_ms)));
         }
         hash.reserve(&limits, pairs.len() / 2);
         if let Expiry::At(..) = expiry {
@@ -173,6 +196,8 @@ fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
     })?;
     let edited = edited.expect("an absent key is created");
     cx.reply.integer(edited.result.into());
+    // What is removed because its moment has come is told of below.
+    cx.db.fields_expired(key, gone, edited.removed && !edited.result);
     if !edited.result {
         return Ok(());
     }
