@@ -62,7 +62,7 @@ impl Report {
                     self.databases.push(db);
                 }
             }
-            Item::Sizes { .. } => {}
+            Item::Sizes { .. } | Item::Part => {}
             Item::Entry(entry) => {
                 self.keys += 1;
                 self.expires += u64::from(entry.expire_ms.is_some());

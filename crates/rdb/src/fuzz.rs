@@ -11,7 +11,9 @@ use std::sync::OnceLock;
 
 use store::{Limits, OwnedValue};
 
+use crate::decode::Begun;
 use crate::encode::Style;
+use crate::error::Bad;
 use crate::read::Reader;
 use crate::version::{Kind, Version};
 use crate::{decode, encode, payload};
@@ -95,7 +97,16 @@ fn restore_any(body: &[u8], choice: u8) {
     };
     let mut reader = Reader::new(body);
     let Ok(kind) = reader.byte().and_then(|number| Kind::of(number, version)) else { return };
-    let Ok(value) = decode::value(kind, &mut reader, &limits) else { return };
+    let whole = decode::value(kind, &mut reader, &limits);
+    let in_steps = value_in_steps(kind, &body[1..], usize::from(choice >> 5) + 1, &limits);
+    let Ok(value) = whole else {
+        assert_eq!(in_steps.map(|_| ()), whole.map(|_| ()), "in steps it is refused as well");
+        return;
+    };
+    let (value_in_steps, used) = in_steps.expect("in steps it is read as well");
+    assert_eq!(used, body.len() - 1 - reader.rest().len());
+    assert_eq!(len(&value_in_steps), len(&value));
+    check(&value_in_steps);
     check(&value);
     let version = match choice >> 2 & 3 {
         0 => None,
@@ -110,6 +121,45 @@ fn restore_any(body: &[u8], choice: u8) {
     check(&again);
     assert_eq!(len(&value), len(&again), "nothing was lost or came in addition");
     let _ = encode::kind(again.view(), style);
+}
+
+/// Reads a value as who loads a file does: as if its bytes came so many at a time. How many it took.
+fn value_in_steps(
+    kind: Kind,
+    bytes: &[u8],
+    step: usize,
+    limits: &Limits,
+) -> Result<(OwnedValue, usize), Bad> {
+    let (mut at, mut there, mut growing) = (0, 0, None);
+    loop {
+        let mut reader = Reader::new(&bytes[at..there]);
+        let read = match growing.take() {
+            None => decode::begin(kind, &mut reader, limits),
+            Some(parts) => Ok(Begun::Parts(parts)),
+        };
+        let read = read.and_then(|begun| match begun {
+            Begun::Whole(value) => Ok(Some(value)),
+            Begun::Parts(mut parts) => match parts.go_on(&mut reader, limits) {
+                Err(Bad::Truncated) if there < bytes.len() => {
+                    growing = Some(parts);
+                    Ok(None)
+                }
+                Err(bad) => Err(bad),
+                Ok(()) => parts.finish(limits).map(Some),
+            },
+        });
+        match read {
+            Err(Bad::Truncated) if there < bytes.len() => {}
+            Err(bad) => return Err(bad),
+            Ok(value) => {
+                at = there - reader.rest().len();
+                if let Some(value) = value {
+                    return Ok((value, at));
+                }
+            }
+        }
+        there = bytes.len().min(there + step);
+    }
 }
 
 /// Panics if an invariant is broken.

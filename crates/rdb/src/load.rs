@@ -2,17 +2,23 @@
 //!
 //! ```text
 //!   input ─► buffer ─► one item: fact, library, database, or entry ─► the caller
-//!             └ grows while an item is not whole in it
+//!             │          ▲
+//!             │   growing: a collection that is longer than the buffer
+//!             └ grows while a string or packed value is not whole in it
 //! ```
 //!
 //! An item is read from the buffer as if it were whole. If it turns out not to be, the buffer is
-//! filled further, to twice its size, and the item read again: so a value is read twice on average,
-//! if it is larger than the buffer, and once if not.
+//! filled further and the item read again. Only a collection that is written element by element is
+//! kept as it is then, and goes on with the next bytes: so nothing large is read twice, and the
+//! caller can do something else meanwhile ([`Item::Part`]).
 //!
 //! # Invariants
 //!
-//! (1) `buffer[at..]` begins with an item; `offset` is its place in the file.
-//! (2) The buffer is never larger than twice the largest item, nor than the file.
+//! (1) `buffer[at..]` begins with an item, or with the next elements of what is growing; `offset` is
+//!     its place in the file.
+//! (2) The buffer is never larger than twice the largest item, or element of what grows, nor than
+//!     the file.
+//! (3) `crc` is the checksum of what was read up to `buffer[summed]`.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -20,10 +26,11 @@ use std::io::{self, Read};
 use base::crc::crc64;
 use store::{Limits, OwnedValue};
 
+use crate::decode::{self, Begun, Parts};
 use crate::error::Bad;
+use crate::opcode;
 use crate::read::Reader;
 use crate::version::{Kind, Version};
-use crate::{decode, opcode};
 
 const BUFFER_BYTES: usize = 256 << 10;
 const HEADER_BYTES: usize = 9;
@@ -57,6 +64,8 @@ pub enum Item {
         expires: u64,
     },
     Entry(Box<Entry>),
+    /// Some more of a large collection, which comes as an entry in the end.
+    Part,
     /// A key whose value is a collection without elements, as old servers could write it.
     Empty(Vec<u8>),
     /// Something of a module that is not here. It was passed over.
@@ -138,6 +147,55 @@ pub struct Terms {
     pub any_version: bool,
 }
 
+/// What is known of a key whose value has not come yet.
+#[derive(Default)]
+struct Head {
+    key: Vec<u8>,
+    expire_ms: Option<i64>,
+    idle_s: Option<u64>,
+    frequency: Option<u8>,
+}
+
+/// An entry of which the value is not whole yet.
+struct Growing {
+    head: Head,
+    /// Where the item begins.
+    offset: u64,
+    parts: Parts,
+}
+
+impl Head {
+    fn entry(self, value: OwnedValue) -> Item {
+        let Head { key, expire_ms, idle_s, frequency } = self;
+        Item::Entry(Box::new(Entry { key, expire_ms, idle_s, frequency, value }))
+    }
+}
+
+impl Growing {
+    fn go_on(
+        mut self: Box<Self>,
+        reader: &mut Reader<'_>,
+        limits: &Limits,
+    ) -> Result<Step, LoadErrorKind> {
+        match self.parts.go_on(reader, limits) {
+            Ok(()) => {}
+            Err(Bad::Truncated) => return Ok(Step::Growing(self)),
+            Err(bad) => return Err(bad.into()),
+        }
+        match self.parts.finish(limits) {
+            Ok(value) => Ok(Step::Item(self.head.entry(value))),
+            Err(Bad::Empty) => Ok(Step::Item(Item::Empty(self.head.key))),
+            Err(bad) => Err(bad.into()),
+        }
+    }
+}
+
+/// What reading on has come to.
+enum Step {
+    Item(Item),
+    Growing(Box<Growing>),
+}
+
 /// Reads a file, item by item.
 pub struct Loader<R> {
     input: R,
@@ -145,6 +203,8 @@ pub struct Loader<R> {
     at: usize,
     offset: u64,
     crc: u64,
+    summed: usize,
+    growing: Option<Box<Growing>>,
     version: Version,
     terms: Terms,
     is_at_end: bool,
@@ -159,6 +219,8 @@ impl<R: Read> Loader<R> {
             at: 0,
             offset: 0,
             crc: 0,
+            summed: 0,
+            growing: None,
             version: Version(0),
             terms,
             is_at_end: false,
@@ -199,20 +261,27 @@ impl<R: Read> Loader<R> {
         (self.buffer[self.at..].to_vec(), self.input)
     }
 
+    /// An error in the item that is being read.
     fn error(&self, kind: LoadErrorKind) -> LoadError {
         LoadError { offset: self.offset, kind }
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.crc = crc64(self.crc, &self.buffer[self.at..self.at + bytes]);
         self.at += bytes;
         self.offset += bytes as u64;
     }
 
+    /// Brings the checksum up to where we are: many items at once, which is faster.
+    fn sum_up(&mut self) {
+        self.crc = crc64(self.crc, &self.buffer[self.summed..self.at]);
+        self.summed = self.at;
+    }
+
     /// Makes the buffer hold more, unless the input has ended.
     fn fill(&mut self) -> Result<(), LoadError> {
+        self.sum_up();
         self.buffer.drain(..self.at);
-        self.at = 0;
+        (self.at, self.summed) = (0, 0);
         let want = self.buffer.len().max(BUFFER_BYTES) as u64;
         let read = (&mut self.input).take(want).read_to_end(&mut self.buffer);
         let read = read.map_err(|error| LoadError {
@@ -227,19 +296,34 @@ impl<R: Read> Loader<R> {
     pub fn item(&mut self) -> Result<Item, LoadError> {
         loop {
             let mut reader = Reader::new(&self.buffer[self.at..]);
-            let read = item(&mut reader, self.version, &self.terms.limits);
+            let limits = &self.terms.limits;
+            let item_offset = self.growing.as_ref().map_or(self.offset, |growing| growing.offset);
+            let read = match self.growing.take() {
+                None => item(&mut reader, self.offset, self.version, limits),
+                Some(growing) => growing.go_on(&mut reader, limits),
+            };
             let used = self.buffer.len() - self.at - reader.rest().len();
             match read {
-                Ok(Item::End) => {
+                Ok(Step::Item(Item::End)) => {
                     self.consume(used);
                     return self.check_sum().map(|()| Item::End);
                 }
-                Ok(item) => {
+                Ok(Step::Item(item)) => {
                     self.consume(used);
                     return Ok(item);
                 }
+                Ok(Step::Growing(growing)) if !self.is_at_end => {
+                    self.consume(used);
+                    self.growing = Some(growing);
+                    self.fill()?;
+                    return Ok(Item::Part);
+                }
                 Err(LoadErrorKind::Bad(Bad::Truncated)) if !self.is_at_end => self.fill()?,
-                Err(kind) => return Err(self.error(kind)),
+                Ok(Step::Growing(_)) => {
+                    let kind = LoadErrorKind::Bad(Bad::Truncated);
+                    return Err(LoadError { offset: item_offset, kind });
+                }
+                Err(kind) => return Err(LoadError { offset: item_offset, kind }),
             }
         }
     }
@@ -251,6 +335,7 @@ impl<R: Read> Loader<R> {
         while self.buffer.len() - self.at < 8 && !self.is_at_end {
             self.fill()?;
         }
+        self.sum_up();
         let computed = self.crc;
         let expected = self.buffer[self.at..].first_chunk::<8>();
         let expected = expected.ok_or_else(|| self.error(LoadErrorKind::Bad(Bad::Truncated)))?;
@@ -270,30 +355,33 @@ impl From<Bad> for LoadErrorKind {
     }
 }
 
-fn item(reader: &mut Reader<'_>, version: Version, limits: &Limits) -> Result<Item, LoadErrorKind> {
-    let (mut expire_ms, mut idle_s, mut frequency) = (None, None, None);
-    loop {
+/// The item at this offset, or an entry that is not whole.
+fn item(
+    reader: &mut Reader<'_>,
+    offset: u64,
+    version: Version,
+    limits: &Limits,
+) -> Result<Step, LoadErrorKind> {
+    let mut head = Head::default();
+    let item = loop {
         let byte = reader.byte()?;
         match byte {
-            opcode::EXPIRE_MS => expire_ms = Some(reader.moment_ms()?),
+            opcode::EXPIRE_MS => head.expire_ms = Some(reader.moment_ms()?),
             opcode::EXPIRE_S => {
-                expire_ms = Some(i64::from(i32::from_le_bytes(reader.array()?)) * 1000);
+                head.expire_ms = Some(i64::from(i32::from_le_bytes(reader.array()?)) * 1000);
             }
-            opcode::IDLE => idle_s = Some(reader.length()?),
-            opcode::FREQUENCY => frequency = Some(reader.byte()?),
+            opcode::IDLE => head.idle_s = Some(reader.length()?),
+            opcode::FREQUENCY => head.frequency = Some(reader.byte()?),
             opcode::AUX => {
-                return Ok(Item::Aux {
-                    name: reader.string_owned()?,
-                    text: reader.string_owned()?,
-                });
+                break Item::Aux { name: reader.string_owned()?, text: reader.string_owned()? };
             }
             opcode::SELECT_DB => {
                 let db = usize::try_from(reader.length()?);
                 let db = db.map_err(|_| Bad::Corrupt("a database without end"))?;
-                return Ok(Item::Select(db));
+                break Item::Select(db);
             }
             opcode::RESIZE_DB => {
-                return Ok(Item::Sizes { keys: reader.length()?, expires: reader.length()? });
+                break Item::Sizes { keys: reader.length()?, expires: reader.length()? };
             }
             opcode::SLOT_INFO => {
                 // Slot, keys, how many of them expire: what it is good for is making room.
@@ -301,14 +389,14 @@ fn item(reader: &mut Reader<'_>, version: Version, limits: &Limits) -> Result<It
                     reader.length()?;
                 }
             }
-            opcode::FUNCTION => return Ok(Item::Library(reader.string_owned()?)),
+            opcode::FUNCTION => break Item::Library(reader.string_owned()?),
             opcode::FUNCTION_PRE_GA => return Err(LoadErrorKind::OldFunctions),
             opcode::MODULE_AUX => {
                 let module = module_name(reader.length()?);
                 skip_of_module(reader)?;
-                return Ok(Item::OfModule { module, key: None });
+                break Item::OfModule { module, key: None };
             }
-            opcode::END => return Ok(Item::End),
+            opcode::END => break Item::End,
             6 | 7 => {
                 let key = reader.string_owned()?;
                 let module = module_name(reader.length()?);
@@ -317,21 +405,24 @@ fn item(reader: &mut Reader<'_>, version: Version, limits: &Limits) -> Result<It
                     return Err(Bad::Module.into());
                 }
                 skip_of_module(reader)?;
-                return Ok(Item::OfModule { module, key: Some(key) });
+                break Item::OfModule { module, key: Some(key) };
             }
             _ => {
                 let kind =
                     Kind::of(byte, version).map_err(|_| LoadErrorKind::UnknownOpcode(byte))?;
-                let key = reader.string_owned()?;
-                let value = match decode::value(kind, reader, limits) {
-                    Err(Bad::Empty) => return Ok(Item::Empty(key)),
-                    value => value?,
+                head.key = reader.string_owned()?;
+                return match decode::begin(kind, reader, limits) {
+                    Ok(Begun::Whole(value)) => Ok(Step::Item(head.entry(value))),
+                    Ok(Begun::Parts(parts)) => {
+                        Box::new(Growing { head, offset, parts }).go_on(reader, limits)
+                    }
+                    Err(Bad::Empty) => Ok(Step::Item(Item::Empty(head.key))),
+                    Err(bad) => Err(bad.into()),
                 };
-                let entry = Entry { key, expire_ms, idle_s, frequency, value };
-                return Ok(Item::Entry(Box::new(entry)));
             }
         }
-    }
+    };
+    Ok(Step::Item(item))
 }
 
 /// A module's name: nine characters of six bits, above ten bits of a version.
@@ -416,6 +507,79 @@ mod tests {
                 Item::End => return Ok(items),
                 item => items.push(item),
             }
+        }
+    }
+
+    /// A file of one key and its value.
+    fn file_of(value: &OwnedValue) -> Vec<u8> {
+        let style = Style { version: None, compresses: false };
+        let payload = crate::dump(value.view(), style);
+        let (body, version) = crate::payload::open(&payload, true, false).expect("a payload");
+        let mut file = format!("REDIS{:04}", version.0).into_bytes();
+        file.push(opcode::FREQUENCY);
+        file.extend([7, body[0], 3]);
+        file.extend(b"key");
+        file.extend(&body[1..]);
+        file.push(opcode::END);
+        let crc = crc64(0, &file);
+        file.extend(crc.to_le_bytes());
+        file
+    }
+
+    /// Collections of which each is longer than the buffer.
+    fn large_collections() -> [OwnedValue; 4] {
+        use store::CollectionType;
+        use store::value::sorted_set::SortedSet;
+        use store::value::{hash::Hash, list, list::List, set::Set, sorted_set::Arriving};
+        let limits = Limits::default();
+        let texts: Vec<String> = (0..40_000).map(|n| format!("element {n}")).collect();
+        let texts = texts.iter().map(|text| text.as_bytes());
+        let (mut hash, mut set) = (Hash::empty(&limits), Set::empty(&limits));
+        let (mut list, mut arriving) = (List::empty(&limits), Arriving::new());
+        for (n, text) in texts.enumerate() {
+            let expire_ms = n.is_multiple_of(5).then_some(1 << 40);
+            assert!(hash.add_all(&limits, &[(text, b"value", expire_ms)]));
+            assert!(set.add_all(&[text], &limits));
+            assert!(arriving.add_all(&[(text, (n % 9_000) as f64)]));
+            list.push(list::End::Tail, text, &limits);
+        }
+        let sorted_set = SortedSet::of_arrived(arriving, &limits);
+        [
+            OwnedValue::of(hash),
+            OwnedValue::of(set),
+            OwnedValue::of(list),
+            OwnedValue::of(sorted_set),
+        ]
+    }
+
+    #[test]
+    fn a_large_collection_comes_in_parts_and_is_whole_in_the_end() {
+        for value in large_collections() {
+            let file = file_of(&value);
+            assert!(file.len() > BUFFER_BYTES);
+            let items = items(&file).expect("the file is right");
+            let Some((Item::Entry(entry), parts)) = items.split_last() else { panic!("an entry") };
+            assert_eq!(parts.len(), file.len() / BUFFER_BYTES, "as often as the buffer was filled");
+            assert!(parts.iter().all(|item| matches!(item, Item::Part)));
+            assert_eq!((&entry.key[..], entry.frequency), (&b"key"[..], Some(7)));
+            let of = |value: &OwnedValue| file_of(value).len();
+            assert_eq!(of(&entry.value), of(&value));
+            crate::fuzz::check(&entry.value);
+        }
+    }
+
+    #[test]
+    fn an_error_within_a_large_collection_says_where_its_item_begins() {
+        for value in large_collections() {
+            let file = file_of(&value);
+            for cut in [BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1, file.len() - 10] {
+                let error = items(&file[..cut]).expect_err("it is cut");
+                assert_eq!(error.offset, HEADER_BYTES as u64);
+                assert!(matches!(error.kind, LoadErrorKind::Bad(Bad::Truncated)), "{error}");
+            }
+            let mut spoilt = file.clone();
+            spoilt[BUFFER_BYTES + 1000] ^= 1;
+            items(&spoilt).expect_err("a bit is wrong");
         }
     }
 

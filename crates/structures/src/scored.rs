@@ -20,6 +20,10 @@
 //! Beyond member and score: some 10 bytes in the table, 10 in the tree, a byte of length, and 3 or
 //! 4 on average for alignment.
 
+mod arriving;
+
+pub use arriving::Arriving;
+
 use std::cmp::Ordering;
 
 use crate::btree::{self, CountedTree, Item};
@@ -318,6 +322,14 @@ impl ScoredSet {
         ScoredSet { elements, order }
     }
 
+    /// Of elements and what ranks each, in any order. Sorting sees at once if they are in order, or
+    /// in the opposite one.
+    fn of_ranks(elements: Elements<Scored>, mut ranks: Vec<Rank>) -> ScoredSet {
+        ranks.sort_unstable_by(|a, b| a.compare(b.score, b.at.element().member()));
+        let order = ranks.into_iter().map(|rank| rank.at).collect();
+        ScoredSet { elements, order }
+    }
+
     /// Panics if an invariant is broken, in O(N).
     pub fn check(&self) {
         self.elements.check();
@@ -411,11 +423,8 @@ impl Gathered {
 
     /// Puts all in order, in O(N log N). No score may be NaN.
     pub fn finish(self) -> ScoredSet {
-        let mut places: Vec<Rank> =
-            self.elements.iter().map(|element| Place(element.raw()).key()).collect();
-        places.sort_unstable_by(|a, b| a.compare(b.score, b.at.element().member()));
-        let order = places.into_iter().map(|rank| rank.at).collect();
-        ScoredSet { elements: self.elements, order }
+        let ranks = self.elements.iter().map(|element| Place(element.raw()).key()).collect();
+        ScoredSet::of_ranks(self.elements, ranks)
     }
 }
 

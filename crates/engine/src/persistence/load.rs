@@ -15,11 +15,16 @@ use std::time::Duration;
 use config::id;
 use rdb::load::{Entry, Item, LoadError, Loader, Terms};
 use store::eviction_clock::{Usage, UsageClock};
-use store::{Access, Expire, Inside, NewValue};
+use store::{Access, Expire, Inside, Key, Keyspace, NewValue};
 
 use crate::aof::LogLoading;
 use crate::batch::Runner;
 use crate::engine::Engine;
+
+/// Entries that are read, and then loaded, together.
+const BATCH_ENTRIES: usize = 16;
+/// Of the file: larger values come one by one.
+const BATCH_BYTES: u64 = 64 << 10;
 
 /// What becomes of a key that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +71,8 @@ impl std::error::Error for LoadFailure {}
 /// A file that is being loaded.
 pub struct Loading {
     loader: Loader<Box<dyn Read + Send>>,
+    /// Read, and not yet loaded: entries with the hashes of their keys, and what follows them.
+    batch: Vec<(u64, Item)>,
     db: usize,
     merge: Merge,
     key_delay_us: i64,
@@ -76,7 +83,7 @@ pub struct Loading {
 
 /// What is loaded at the start.
 pub(crate) enum AtStart {
-    Snapshot(Loading),
+    Snapshot(Box<Loading>),
     Log(Box<LogLoading>),
 }
 
@@ -85,6 +92,32 @@ impl Loading {
     pub(crate) fn keep_expired(mut self) -> Loading {
         self.keeps_expired = true;
         self
+    }
+
+    /// Reads entries up to something else, or until they are many, or large; and asks for the
+    /// memory where their keys go, so that the waits for it overlap.
+    fn read_batch(&mut self, keyspace: &Keyspace) -> Result<(), LoadError> {
+        let entries_max = if self.key_delay_us == 0 { BATCH_ENTRIES } else { 1 };
+        let offset_max = self.loader.offset() + BATCH_BYTES;
+        let (mut hashes, mut len) = ([0; BATCH_ENTRIES], 0);
+        let read = loop {
+            let item = match self.loader.item() {
+                Ok(item) => item,
+                Err(error) => break Err(error),
+            };
+            let Item::Entry(entry) = &item else {
+                self.batch.push((0, item));
+                break Ok(());
+            };
+            hashes[len] = keyspace.key(&entry.key).hash;
+            self.batch.push((hashes[len], item));
+            len += 1;
+            if len == entries_max || self.loader.offset() >= offset_max {
+                break Ok(());
+            }
+        };
+        keyspace.prefetch(self.db, &hashes[..len]);
+        read
     }
 
     /// Bytes of the file that have been read.
@@ -126,7 +159,15 @@ impl Engine {
         persistence.load_total_bytes.store(total_bytes, Relaxed);
         let key_delay_us = self.config().int(id::KEY_LOAD_DELAY);
         let began_us = base::clock::monotonic_us();
-        Ok(Loading { loader, db: 0, merge, key_delay_us, began_us, keeps_expired: false })
+        Ok(Loading {
+            loader,
+            batch: Vec::new(),
+            db: 0,
+            merge,
+            key_delay_us,
+            began_us,
+            keeps_expired: false,
+        })
     }
 
     /// The same for the file of `dbfilename`; none if there is none.
@@ -144,15 +185,22 @@ impl Engine {
         access: &mut Access<'_>,
         until_us: u64,
     ) -> Result<bool, LoadFailure> {
-        const ITEMS_BETWEEN_LOOKS: usize = 64;
+        const BATCHES_BETWEEN_LOOKS: usize = 4;
         loop {
-            for _ in 0..ITEMS_BETWEEN_LOOKS {
-                let item = loading.loader.item().map_err(LoadFailure::Unreadable)?;
-                let is_entry = matches!(item, Item::Entry(_));
-                if !self.load_item(loading, access, item)? {
-                    return Ok(true);
+            for _ in 0..BATCHES_BETWEEN_LOOKS {
+                let read = loading.read_batch(&self.keyspace);
+                let now_ms = base::clock::unix_ms();
+                let mut batch = std::mem::take(&mut loading.batch);
+                let is_part = matches!(batch.last(), Some((_, Item::Part)));
+                let is_entry = matches!(batch.last(), Some((_, Item::Entry(_))));
+                for (hash, item) in batch.drain(..) {
+                    if !self.load_item(loading, access, hash, item, now_ms)? {
+                        return Ok(true);
+                    }
                 }
-                if is_entry && self.dawdle(loading) {
+                loading.batch = batch;
+                read.map_err(LoadFailure::Unreadable)?;
+                if is_part || is_entry && self.dawdle(loading) {
                     break;
                 }
             }
@@ -182,18 +230,19 @@ impl Engine {
         &self,
         loading: &mut Loading,
         access: &mut Access<'_>,
+        hash: u64,
         item: Item,
+        now_ms: i64,
     ) -> Result<bool, LoadFailure> {
-        let now_ms = base::clock::unix_ms();
         match item {
             Item::Select(db) if db >= self.keyspace.databases() => {
                 return Err(LoadFailure::Database(db));
             }
             Item::Select(db) => loading.db = db,
-            Item::Entry(entry) => self.load_entry(loading, access, *entry, now_ms)?,
+            Item::Entry(entry) => self.load_entry(loading, access, hash, *entry, now_ms)?,
             Item::Aux { name, text } => self.load_aux(&name, &text, now_ms),
             // Tables grow in small steps: there is nothing to make room for.
-            Item::Sizes { .. } => {}
+            Item::Sizes { .. } | Item::Part => {}
             Item::Library(code) => self.load_library_of_file(&code, loading.merge)?,
             Item::Empty(key) => {
                 self.persistence.empty_keys.fetch_add(1, Relaxed);
@@ -247,6 +296,7 @@ impl Engine {
         &self,
         loading: &Loading,
         access: &mut Access<'_>,
+        hash: u64,
         entry: Entry,
         now_ms: i64,
     ) -> Result<(), LoadFailure> {
@@ -255,7 +305,7 @@ impl Engine {
             persistence.expired_keys.fetch_add(1, Relaxed);
             return Ok(());
         }
-        let key = self.keyspace.key(&entry.key);
+        let key = Key { bytes: &entry.key, hash };
         let part = access.db(&self.keyspace, loading.db, key.hash);
         let slot = part.find(key);
         if slot.is_some() && loading.merge == Merge::Refuse {
@@ -276,7 +326,7 @@ impl Engine {
 
     /// From now on commands that need the data set are refused, until it has been loaded.
     pub fn set_loading(&self, loading: Option<Loading>) {
-        self.set_at_start(loading.map(AtStart::Snapshot));
+        self.set_at_start(loading.map(|loading| AtStart::Snapshot(Box::new(loading))));
     }
 
     pub(crate) fn set_at_start(&self, loading: Option<AtStart>) {

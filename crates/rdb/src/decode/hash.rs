@@ -1,10 +1,11 @@
 //! Hashes, and hashes with fields that expire.
 
 use store::value::Form;
-use store::value::hash::{FieldExpire, Hash};
-use store::{CollectionType, Limits};
+use store::value::hash::Hash;
+use store::{CollectionType, Limits, OwnedValue};
 use structures::listpack::{self, TextBuffer, Value};
 
+use super::parts::{self, BATCH, Grow, Parts};
 use crate::error::{Bad, Result};
 use crate::pack::{Groups, TWICE};
 use crate::read::Reader;
@@ -13,21 +14,99 @@ use crate::zipmap::Zipmap;
 /// No field expires later: Redis keeps moments in 48 bits.
 const EXPIRE_MS_MAX: i64 = (1 << 48) - 2;
 
-/// Field by field.
-pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
-    let count = reader.count(2)?;
-    if count == 0 {
-        return Err(Bad::Empty);
-    }
+/// What stands with a field that may expire.
+#[derive(Clone, Copy)]
+enum Moments {
+    Never,
+    /// Before the field: relative to the earliest if that is given (and then one more, so that 0 is
+    /// left for never), else absolute.
+    Before(Option<i64>),
+    /// Behind the value; -1 is never.
+    Behind,
+}
+
+/// A hash that is being read, field by field.
+struct Growing {
+    hash: Hash,
+    moments: Moments,
+    scratch: [[Vec<u8>; 2]; BATCH],
+}
+
+type Field<'a> = (&'a [u8], &'a [u8], Option<i64>);
+
+pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Parts> {
+    begin(reader, limits, Moments::Never)
+}
+
+pub(super) fn expiring(
+    reader: &mut Reader<'_>,
+    limits: &Limits,
+    earliest_ms: Option<i64>,
+) -> Result<Parts> {
+    begin(reader, limits, Moments::Before(earliest_ms))
+}
+
+pub(super) fn expiring_of_valkey(reader: &mut Reader<'_>, limits: &Limits) -> Result<Parts> {
+    begin(reader, limits, Moments::Behind)
+}
+
+fn begin(reader: &mut Reader<'_>, limits: &Limits, moments: Moments) -> Result<Parts> {
+    let count = parts::count(reader)?;
     let mut hash = Hash::empty(limits);
-    hash.reserve(limits, count);
-    let (mut name, mut value) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let name = reader.string(&mut name)?;
-        let value = reader.string(&mut value)?;
-        put(&mut hash, limits, name, value, None)?;
+    hash.reserve(limits, parts::as_bound(count));
+    if let Moments::Before(_) = moments {
+        hash.make_expirable();
     }
-    Ok(hash)
+    Ok(Parts::new(count, Growing { hash, moments, scratch: Default::default() }))
+}
+
+impl Grow for Growing {
+    fn grow(&mut self, reader: &mut Reader<'_>, left: u64, limits: &Limits) -> Result<u64> {
+        let moments = self.moments;
+        let (fields, len) = parts::batch(reader, left, &mut self.scratch, |reader, scratch| {
+            field(reader, moments, scratch)
+        })?;
+        match self.hash.add_all(limits, &fields[..len]) {
+            true => Ok(len as u64),
+            false => Err(TWICE),
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+        Ok(OwnedValue::of(self.hash))
+    }
+}
+
+fn field<'a: 's, 's>(
+    reader: &mut Reader<'a>,
+    moments: Moments,
+    [name, value]: &'s mut [Vec<u8>; 2],
+) -> Result<Field<'s>> {
+    let before = match moments {
+        Moments::Before(earliest_ms) => {
+            let moment = i64::try_from(reader.length()?).unwrap_or(i64::MAX);
+            match earliest_ms {
+                _ if moment == 0 => None,
+                None => Some(moment),
+                Some(earliest_ms) => Some(earliest_ms.saturating_add(moment - 1)),
+            }
+        }
+        Moments::Never | Moments::Behind => None,
+    };
+    let (name, value) = (reader.string(name)?, reader.string(value)?);
+    let expire_ms = match moments {
+        Moments::Behind => Some(reader.moment_ms()?).filter(|&ms| ms != -1),
+        Moments::Never | Moments::Before(_) => before,
+    };
+    check_moment(expire_ms)?;
+    Ok((name, value, expire_ms))
+}
+
+fn check_moment(expire_ms: Option<i64>) -> Result<()> {
+    match expire_ms.is_some_and(|ms| !(0..=EXPIRE_MS_MAX).contains(&ms)) {
+        true => Err(Bad::Corrupt("a field that expires at no moment")),
+        false => Ok(()),
+    }
 }
 
 fn put(
@@ -37,16 +116,11 @@ fn put(
     value: &[u8],
     expire_ms: Option<i64>,
 ) -> Result<()> {
-    if expire_ms.is_some_and(|ms| !(0..=EXPIRE_MS_MAX).contains(&ms)) {
-        return Err(Bad::Corrupt("a field that expires at no moment"));
+    check_moment(expire_ms)?;
+    match hash.add_all(limits, &[(name, value, expire_ms)]) {
+        true => Ok(()),
+        false => Err(TWICE),
     }
-    if !hash.set(limits, name, value, FieldExpire::Clear) {
-        return Err(TWICE);
-    }
-    if expire_ms.is_some() {
-        hash.set_expire_ms(name, expire_ms);
-    }
-    Ok(())
 }
 
 pub(super) fn zipmap(reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
@@ -115,53 +189,6 @@ pub(super) fn triples(reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> 
         let [a, b] = &mut texts;
         let expire_ms = ms.as_i64().filter(|&ms| ms != 0);
         put(&mut hash, limits, name.text(a), value.text(b), expire_ms)?;
-    }
-    Ok(hash)
-}
-
-/// Fields with a moment before each: relative to the earliest if that is given (and then one more,
-/// so that 0 is left for never), else absolute.
-pub(super) fn expiring(
-    reader: &mut Reader<'_>,
-    limits: &Limits,
-    earliest_ms: Option<i64>,
-) -> Result<Hash> {
-    let count = reader.count(3)?;
-    if count == 0 {
-        return Err(Bad::Empty);
-    }
-    let mut hash = Hash::empty(limits);
-    hash.reserve(limits, count);
-    hash.make_expirable();
-    let (mut name, mut value) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let moment = i64::try_from(reader.length()?).unwrap_or(i64::MAX);
-        let expire_ms = match earliest_ms {
-            _ if moment == 0 => None,
-            None => Some(moment),
-            Some(earliest_ms) => Some(earliest_ms.saturating_add(moment - 1)),
-        };
-        let name = reader.string(&mut name)?;
-        let value = reader.string(&mut value)?;
-        put(&mut hash, limits, name, value, expire_ms)?;
-    }
-    Ok(hash)
-}
-
-/// Fields with a moment behind each; -1 is never.
-pub(super) fn expiring_of_valkey(reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
-    let count = reader.count(10)?;
-    if count == 0 {
-        return Err(Bad::Empty);
-    }
-    let mut hash = Hash::empty(limits);
-    hash.reserve(limits, count);
-    let (mut name, mut value) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let name = reader.string(&mut name)?;
-        let value = reader.string(&mut value)?;
-        let moment = reader.moment_ms()?;
-        put(&mut hash, limits, name, value, (moment != -1).then_some(moment))?;
     }
     Ok(hash)
 }

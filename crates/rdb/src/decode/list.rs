@@ -1,22 +1,51 @@
 //! Lists.
 
 use store::value::list::{End, List, NodeRef};
-use store::{CollectionType, Limits};
+use store::{CollectionType, Limits, OwnedValue, View};
 use structures::listpack::Listpack;
 
+use super::parts::{self, Grow, Parts};
 use crate::error::{Bad, Result};
 use crate::pack;
 use crate::read::Reader;
 use crate::version::container;
 
+/// A list that is being read.
+struct Growing {
+    list: List,
+    /// None: element by element.
+    nodes: Option<Nodes>,
+    scratch: Vec<u8>,
+}
+
 /// Element by element.
-pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<List> {
-    let count = reader.count(1)?;
-    let (mut list, mut scratch) = (List::empty(limits), Vec::new());
-    for _ in 0..count {
-        list.push(End::Tail, reader.string(&mut scratch)?, limits);
+pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Parts> {
+    begin(reader, limits, None)
+}
+
+/// Node by node.
+pub(super) fn nodes(reader: &mut Reader<'_>, limits: &Limits, form: Nodes) -> Result<Parts> {
+    begin(reader, limits, Some(form))
+}
+
+fn begin(reader: &mut Reader<'_>, limits: &Limits, nodes: Option<Nodes>) -> Result<Parts> {
+    let count = parts::count(reader)?;
+    Ok(Parts::new(count, Growing { list: List::empty(limits), nodes, scratch: Vec::new() }))
+}
+
+impl Grow for Growing {
+    fn grow(&mut self, reader: &mut Reader<'_>, _: u64, limits: &Limits) -> Result<u64> {
+        let list = &mut self.list;
+        match self.nodes {
+            None => list.push(End::Tail, reader.string(&mut self.scratch)?, limits),
+            Some(form) => push_node(list, reader, form, &mut self.scratch)?,
+        }
+        Ok(1)
     }
-    settled(list, limits)
+
+    fn finish(self: Box<Self>, limits: &Limits) -> Result<OwnedValue> {
+        settled(self.list, limits).map(OwnedValue::of)
+    }
 }
 
 pub(super) fn ziplist(reader: &mut Reader<'_>, limits: &Limits) -> Result<List> {
@@ -39,32 +68,32 @@ pub(super) enum Nodes {
     Tagged,
 }
 
-pub(super) fn nodes(reader: &mut Reader<'_>, limits: &Limits, form: Nodes) -> Result<List> {
-    let count = reader.count(1)?;
-    let (mut list, mut scratch) = (List::empty(limits), Vec::new());
-    for _ in 0..count {
-        let container = match form {
-            Nodes::Ziplists => container::PACKED,
-            Nodes::Tagged => reader.length()?,
-        };
-        let node = reader.string(&mut scratch)?;
-        match (container, form) {
-            (container::PLAIN, _) if !node.is_empty() => list.push_node(NodeRef::Plain(node)),
-            (container::PACKED, Nodes::Tagged) => {
-                list.push_node(NodeRef::Packed(pack::valid(node)?.0));
-            }
-            (container::PACKED, Nodes::Ziplists) => {
-                let node = pack::listpack_of_ziplist(node)?;
-                list.push_node(NodeRef::Packed(Listpack::new(&node)));
-            }
-            _ => return Err(Bad::Corrupt("a quicklist node of no kind")),
+fn push_node(
+    list: &mut List,
+    reader: &mut Reader<'_>,
+    form: Nodes,
+    scratch: &mut Vec<u8>,
+) -> Result<()> {
+    let container = match form {
+        Nodes::Ziplists => container::PACKED,
+        Nodes::Tagged => reader.length()?,
+    };
+    let node = reader.string(scratch)?;
+    match (container, form) {
+        (container::PLAIN, _) if !node.is_empty() => list.push_node(NodeRef::Plain(node)),
+        (container::PACKED, Nodes::Tagged) => {
+            list.push_node(NodeRef::Packed(pack::valid(node)?.0));
         }
+        (container::PACKED, Nodes::Ziplists) => {
+            let node = pack::listpack_of_ziplist(node)?;
+            list.push_node(NodeRef::Packed(Listpack::new(&node)));
+        }
+        _ => return Err(Bad::Corrupt("a quicklist node of no kind")),
     }
-    settled(list, limits)
+    Ok(())
 }
 
 fn settled(mut list: List, limits: &Limits) -> Result<List> {
-    use store::View;
     list.settle(limits);
     if list.view().is_empty() { Err(Bad::Empty) } else { Ok(list) }
 }

@@ -1,31 +1,45 @@
 //! Sets.
 
 use store::value::set::Set;
-use store::{CollectionType, Limits, View};
+use store::{CollectionType, Limits, OwnedValue, View};
 use structures::elements::Elements;
 use structures::intset;
 use structures::listpack::TextBuffer;
 
+use super::parts::{self, BATCH, Grow, Parts};
 use crate::error::{Bad, Result};
 use crate::pack::{Groups, TWICE};
 use crate::read::Reader;
 
-/// Member by member.
-pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {
-    let count = reader.count(1)?;
-    let mut set = match count {
-        0 => return Err(Bad::Empty),
-        // As in Redis, whether they are integers or not.
-        _ if count > limits.set_intset_entries_max => Set::from_table(Elements::new()),
-        _ => Set::empty(limits),
+/// A set that is being read, member by member.
+struct Growing {
+    set: Set,
+    scratch: [Vec<u8>; BATCH],
+}
+
+pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Parts> {
+    let count = parts::count(reader)?;
+    // As in Redis, whether they are integers or not.
+    let set = match parts::as_bound(count) > limits.set_intset_entries_max {
+        true => Set::from_table(Elements::new()),
+        false => Set::empty(limits),
     };
-    let mut scratch = Vec::new();
-    for _ in 0..count {
-        if !set.add(reader.string(&mut scratch)?, limits) {
-            return Err(TWICE);
+    Ok(Parts::new(count, Growing { set, scratch: Default::default() }))
+}
+
+impl Grow for Growing {
+    fn grow(&mut self, reader: &mut Reader<'_>, left: u64, limits: &Limits) -> Result<u64> {
+        let (members, len) =
+            parts::batch(reader, left, &mut self.scratch, |reader, text| reader.string(text))?;
+        match self.set.add_all(&members[..len], limits) {
+            true => Ok(len as u64),
+            false => Err(TWICE),
         }
     }
-    Ok(set)
+
+    fn finish(self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+        Ok(OwnedValue::of(self.set))
+    }
 }
 
 pub(super) fn intset(reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {

@@ -1,30 +1,50 @@
 //! Sorted sets.
 
-use store::Limits;
-use store::value::sorted_set::{Gathered, SortedSet};
+use store::value::sorted_set::{Arriving, Gathered, SortedSet};
+use store::{Limits, OwnedValue};
 use structures::listpack::{self, TextBuffer, Value};
 
+use super::parts::{self, BATCH, Grow, Parts};
 use crate::error::{Bad, Result};
 use crate::pack::{Groups, TWICE};
 use crate::read::Reader;
 
-/// Member by member, each with a score that `score` reads; both take at least `bytes_min`.
-pub(super) fn plain<'a>(
-    reader: &mut Reader<'a>,
-    limits: &Limits,
-    score: impl Fn(&mut Reader<'a>) -> Result<f64>,
-    bytes_min: usize,
-) -> Result<SortedSet> {
-    let count = reader.count(bytes_min)?;
-    if count == 0 {
-        return Err(Bad::Empty);
+/// A sorted set that is being read, member by member.
+struct Growing {
+    arriving: Arriving,
+    score: Score,
+    scratch: [Vec<u8>; BATCH],
+}
+
+/// How a score is read.
+type Score = fn(&mut Reader<'_>) -> Result<f64>;
+
+/// Members, each with a score behind it.
+pub(super) fn plain(reader: &mut Reader<'_>, score: Score) -> Result<Parts> {
+    let count = parts::count(reader)?;
+    let arriving = Arriving::new();
+    Ok(Parts::new(count, Growing { arriving, score, scratch: Default::default() }))
+}
+
+impl Grow for Growing {
+    fn grow(&mut self, reader: &mut Reader<'_>, left: u64, _: &Limits) -> Result<u64> {
+        let score = self.score;
+        let (elements, len) = parts::batch(reader, left, &mut self.scratch, |reader, text| {
+            let member = reader.string(text)?;
+            match score(reader)? {
+                score if score.is_nan() => Err(NAN),
+                score => Ok((member, score)),
+            }
+        })?;
+        match self.arriving.add_all(&elements[..len]) {
+            true => Ok(len as u64),
+            false => Err(TWICE),
+        }
     }
-    let (mut gathered, mut scratch) = (Gathered::new(), Vec::new());
-    for _ in 0..count {
-        let member = reader.string(&mut scratch)?;
-        put(&mut gathered, member, score(reader)?)?;
+
+    fn finish(self: Box<Self>, limits: &Limits) -> Result<OwnedValue> {
+        Ok(OwnedValue::of(SortedSet::of_arrived(self.arriving, limits)))
     }
-    Ok(SortedSet::of_result(gathered, limits))
 }
 
 fn put(gathered: &mut Gathered, member: &[u8], score: f64) -> Result<()> {

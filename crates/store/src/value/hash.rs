@@ -83,6 +83,21 @@ impl Hash {
         set_in_table(self.make_table(), field, value, expire)
     }
 
+    /// Adds fields that are new, with the moments they expire. False at the first that is there
+    /// already; those before it stay.
+    pub fn add_all(&mut self, limits: &Limits, fields: &[(&[u8], &[u8], Option<i64>)]) -> bool {
+        match &mut self.0 {
+            Repr::Table(table) => table.add_all(fields),
+            Repr::Packed(..) => fields.iter().all(|&(field, value, expire_ms)| {
+                let is_new = self.set(limits, field, value, FieldExpire::Clear);
+                if is_new && expire_ms.is_some() {
+                    self.set_expire_ms(field, expire_ms);
+                }
+                is_new
+            }),
+        }
+    }
+
     /// What a field holds, due or not.
     #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Held<'_>> {

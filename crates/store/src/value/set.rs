@@ -112,6 +112,14 @@ impl Set {
         }
     }
 
+    /// Adds members that are new. False at the first that is there already; those before it stay.
+    pub fn add_all(&mut self, members: &[&[u8]], limits: &Limits) -> bool {
+        match &mut self.0 {
+            Inner::Table(table) => table.add_all(members),
+            _ => members.iter().all(|member| self.add(member, limits)),
+        }
+    }
+
     /// [`Set::add`] of a member of another set.
     pub fn add_value(&mut self, member: Value<'_>, limits: &Limits) -> bool {
         match &self.0 {

@@ -25,7 +25,7 @@ mod range;
 mod tests;
 
 pub use range::{LexBound, LexRange, Pair, Pairs, ScoreRange};
-pub use structures::scored::{Gathered, Update};
+pub use structures::scored::{Arriving, Gathered, Update};
 
 use std::ops::Range;
 
@@ -54,7 +54,15 @@ pub enum SortedSetRef<'a> {
 impl SortedSet {
     /// What a command has gathered, in the form that is right for it.
     pub fn of_result(gathered: Gathered, limits: &Limits) -> SortedSet {
-        let set = gathered.finish();
+        SortedSet::of_set(gathered.finish(), limits)
+    }
+
+    /// What came from a file, in the form that is right for it.
+    pub fn of_arrived(arriving: Arriving, limits: &Limits) -> SortedSet {
+        SortedSet::of_set(arriving.finish(), limits)
+    }
+
+    fn of_set(set: ScoredSet, limits: &Limits) -> SortedSet {
         match packed::pack(set.len(), Pairs::of_set(set.iter()), limits) {
             Some(pack) => SortedSet::Listpack(pack),
             None => SortedSet::Skiplist(Box::new(set)),

@@ -46,6 +46,7 @@
 //! A table whose elements were removed at random keeps pages with few records in them, as any heap
 //! whose records never move.
 
+mod bulk;
 mod frozen;
 mod lookup;
 mod memory;
