@@ -111,6 +111,8 @@ pub(crate) struct Worker {
     idle_cursor: usize,
     /// How long its turns may wait because of a snapshot.
     sweep: Sweep,
+    /// How long it last swept because there was nothing else to do.
+    idle_sweep_us: u64,
     /// What to do when the data set has been loaded. Worker 0 has it.
     when_loaded: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -155,6 +157,7 @@ impl Worker {
             next_cron_us: 0,
             idle_cursor: 0,
             sweep: Sweep::Finished,
+            idle_sweep_us: 0,
             when_loaded: None,
         })
     }

@@ -13,6 +13,9 @@ use super::Worker;
 
 /// Longest part of a sweep between two turns, in microseconds.
 const SWEEP_US_MAX: u64 = 1000;
+/// What a worker that has nothing to do begins with. Its clients may be about to send: each turn in
+/// which none did doubles it.
+const IDLE_SWEEP_US_MIN: u64 = 50;
 /// A busy worker gives the sweep this part of the time that its turn took.
 const BUSY_SHARE: u64 = 4;
 /// While more than the first waits to be written, a worker that writes pauses after each turn: the
@@ -26,12 +29,13 @@ const LOAD_US: u64 = 5000;
 impl Worker {
     /// Sweeps on after a turn that began at this tick.
     pub(super) fn sweep(&mut self, began: u64, is_idle: bool) {
-        let budget_us = match is_idle {
-            true => SWEEP_US_MAX,
-            false => {
-                let turn_us = store::ticks::to_us(store::ticks::now().wrapping_sub(began));
-                (turn_us / BUSY_SHARE).min(SWEEP_US_MAX)
-            }
+        let budget_us = if is_idle {
+            self.idle_sweep_us = (2 * self.idle_sweep_us).clamp(IDLE_SWEEP_US_MIN, SWEEP_US_MAX);
+            self.idle_sweep_us
+        } else {
+            self.idle_sweep_us = 0;
+            let turn_us = store::ticks::to_us(store::ticks::now().wrapping_sub(began));
+            (turn_us / BUSY_SHARE).min(SWEEP_US_MAX)
         };
         self.sweep = self.engine.sweep(budget_us);
     }
