@@ -535,7 +535,7 @@ mod tests {
         let texts: Vec<String> = (0..40_000).map(|n| format!("element {n}")).collect();
         let texts = texts.iter().map(|text| text.as_bytes());
         let (mut hash, mut set) = (Hash::empty(&limits), Set::empty(&limits));
-        let (mut list, mut arriving) = (List::empty(&limits), Arriving::new());
+        let (mut list, mut arriving) = (List::empty(&limits), Arriving::default());
         for (n, text) in texts.enumerate() {
             let expire_ms = n.is_multiple_of(5).then_some(1 << 40);
             assert!(hash.add_all(&limits, &[(text, b"value", expire_ms)]));

@@ -207,6 +207,11 @@ impl DbShard {
         unsafe { Record::from_raw(slot.entry()) }
     }
 
+    /// So many keys are to be expected here in all; 0 when no more come. It may be a lie.
+    pub fn expect(&mut self, keys: usize) {
+        self.table.expect(keys);
+    }
+
     /// (4): to be called after everything that may have moved the table's root.
     #[inline]
     fn publish(&mut self) {

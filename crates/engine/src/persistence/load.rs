@@ -241,8 +241,8 @@ impl Engine {
             Item::Select(db) => loading.db = db,
             Item::Entry(entry) => self.load_entry(loading, access, hash, *entry, now_ms)?,
             Item::Aux { name, text } => self.load_aux(&name, &text, now_ms),
-            // Tables grow in small steps: there is nothing to make room for.
-            Item::Sizes { .. } | Item::Part => {}
+            Item::Sizes { keys, .. } => self.expect_keys(access, loading.db, keys),
+            Item::Part => {}
             Item::Library(code) => self.load_library_of_file(&code, loading.merge)?,
             Item::Empty(key) => {
                 self.persistence.empty_keys.fetch_add(1, Relaxed);
@@ -257,9 +257,19 @@ impl Engine {
                 let line = format!("{what} belongs to the module '{module}' and is not loaded.");
                 self.host.log('#', &line);
             }
-            Item::End => return Ok(false),
+            Item::End => {
+                (0..self.keyspace.databases()).for_each(|db| self.expect_keys(access, db, 0));
+                return Ok(false);
+            }
         }
         Ok(true)
+    }
+
+    /// Tells the tables of a database how many keys are to come.
+    fn expect_keys(&self, access: &mut Access<'_>, db: usize, keys: u64) {
+        let shards = self.keyspace.shard_count();
+        let share = usize::try_from(keys).unwrap_or(usize::MAX).div_ceil(shards);
+        (0..shards).for_each(|index| access.shard(index).dbs[db].expect(share));
     }
 
     fn load_library_of_file(&self, code: &[u8], merge: Merge) -> Result<(), LoadFailure> {

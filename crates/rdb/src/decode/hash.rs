@@ -54,6 +54,7 @@ fn begin(reader: &mut Reader<'_>, limits: &Limits, moments: Moments) -> Result<P
     let count = parts::count(reader)?;
     let mut hash = Hash::empty(limits);
     hash.reserve(limits, parts::as_bound(count));
+    hash.expect(parts::as_bound(count));
     if let Moments::Before(_) = moments {
         hash.make_expirable();
     }
@@ -72,7 +73,8 @@ impl Grow for Growing {
         }
     }
 
-    fn finish(self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+    fn finish(mut self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+        self.hash.expect(0);
         Ok(OwnedValue::of(self.hash))
     }
 }

@@ -20,10 +20,11 @@ struct Growing {
 pub(super) fn plain(reader: &mut Reader<'_>, limits: &Limits) -> Result<Parts> {
     let count = parts::count(reader)?;
     // As in Redis, whether they are integers or not.
-    let set = match parts::as_bound(count) > limits.set_intset_entries_max {
+    let mut set = match parts::as_bound(count) > limits.set_intset_entries_max {
         true => Set::from_table(Elements::new()),
         false => Set::empty(limits),
     };
+    set.expect(parts::as_bound(count));
     Ok(Parts::new(count, Growing { set, scratch: Default::default() }))
 }
 
@@ -37,7 +38,8 @@ impl Grow for Growing {
         }
     }
 
-    fn finish(self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+    fn finish(mut self: Box<Self>, _: &Limits) -> Result<OwnedValue> {
+        self.set.expect(0);
         Ok(OwnedValue::of(self.set))
     }
 }

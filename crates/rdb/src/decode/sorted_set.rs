@@ -22,7 +22,7 @@ type Score = fn(&mut Reader<'_>) -> Result<f64>;
 /// Members, each with a score behind it.
 pub(super) fn plain(reader: &mut Reader<'_>, score: Score) -> Result<Parts> {
     let count = parts::count(reader)?;
-    let arriving = Arriving::new();
+    let arriving = Arriving::expecting(parts::as_bound(count));
     Ok(Parts::new(count, Growing { arriving, score, scratch: Default::default() }))
 }
 

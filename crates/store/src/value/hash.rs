@@ -83,6 +83,13 @@ impl Hash {
         set_in_table(self.make_table(), field, value, expire)
     }
 
+    /// A table is told how many fields to expect in all; 0 when no more come.
+    pub fn expect(&mut self, len: usize) {
+        if let Repr::Table(table) = &mut self.0 {
+            table.expect(len);
+        }
+    }
+
     /// Adds fields that are new, with the moments they expire. False at the first that is there
     /// already; those before it stay.
     pub fn add_all(&mut self, limits: &Limits, fields: &[(&[u8], &[u8], Option<i64>)]) -> bool {

@@ -112,6 +112,13 @@ impl Set {
         }
     }
 
+    /// A table is told how many members to expect in all; 0 when no more come.
+    pub fn expect(&mut self, len: usize) {
+        if let Inner::Table(table) = &mut self.0 {
+            table.expect(len);
+        }
+    }
+
     /// Adds members that are new. False at the first that is there already; those before it stay.
     pub fn add_all(&mut self, members: &[&[u8]], limits: &Limits) -> bool {
         match &mut self.0 {

@@ -11,6 +11,12 @@ use crate::hash::process_key;
 const BATCH: usize = 16;
 
 impl<P: Parts> Elements<P> {
+    /// So many elements are to be expected in all, as far as is known; 0 when no more are. Takes no
+    /// memory by itself: a count that is a lie does no harm.
+    pub fn expect(&mut self, len: usize) {
+        self.table.expect(len);
+    }
+
     /// Adds elements and shows each to `f`. False at the first that is there already.
     fn add_new<'m>(
         &mut self,

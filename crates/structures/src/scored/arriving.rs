@@ -13,8 +13,11 @@ pub struct Arriving {
 }
 
 impl Arriving {
-    pub fn new() -> Arriving {
-        Arriving::default()
+    /// So many elements are to come; it may be a lie.
+    pub fn expecting(len: usize) -> Arriving {
+        let mut arriving = Arriving::default();
+        arriving.elements.expect(len);
+        arriving
     }
 
     /// Adds elements, of which no score is NaN. False at the first that is there already.
@@ -27,7 +30,8 @@ impl Arriving {
     }
 
     /// Puts all in order: in O(N) if they came in order, or from the last to the first.
-    pub fn finish(self) -> ScoredSet {
+    pub fn finish(mut self) -> ScoredSet {
+        self.elements.expect(0);
         ScoredSet::of_ranks(self.elements, self.ranks)
     }
 }
@@ -44,7 +48,7 @@ mod tests {
 
     fn set_of<'m>(elements: impl Iterator<Item = &'m (Vec<u8>, f64)>) -> ScoredSet {
         let elements: Vec<(&[u8], f64)> = elements.map(|(m, score)| (&m[..], *score)).collect();
-        let mut arriving = Arriving::new();
+        let mut arriving = Arriving::default();
         assert!(elements.chunks(23).all(|some| arriving.add_all(some)));
         let set = arriving.finish();
         set.check();
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn none_comes_twice() {
-        let mut arriving = Arriving::new();
+        let mut arriving = Arriving::default();
         assert!(arriving.add_all(&[(b"a", 1.0), (b"b", 2.0)]));
         assert!(!arriving.add_all(&[(b"c", 1.0), (b"a", 2.0)]));
     }

@@ -217,7 +217,10 @@ pub fn fuzz_table(data: &[u8]) {
                     Due::Stays(Model { expire_ms, ..dead }.leak(), next_ms)
                 });
             }
-            _ => table.check(&Models),
+            _ => {
+                table.check(&Models);
+                table.expect(usize::from(operation[1]) << 4);
+            }
         }
         assert_eq!(table.len(), model.len());
     }

@@ -117,6 +117,8 @@ pub struct Table {
     drained: u32,
     shard_bits: u8,
     reclaim: Reclaim,
+    /// See [`Table::expect`].
+    expected: usize,
 }
 
 impl Table {
@@ -137,6 +139,7 @@ impl Table {
             drained: 0,
             shard_bits: shard_bits as u8,
             reclaim,
+            expected: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!   full, up to some 64       re-lay into the next size, by tags         grow
 //!   full, some 64 buckets     split by one more bit, reads all hashes    grow
+//!   full, more expected       the same, up to eight times as large       grow, leap
 //!   under 40 %                merge with its buddy if both are small,    shrink
 //!                             else re-lay smaller, both by tags
 //! ```
@@ -24,16 +25,29 @@ use crate::prefetch::prefetch;
 const DEPTH_MAX: u32 = 40;
 /// The directory may have one word for this many entries. Typically it has one for 300.
 const ENTRIES_PER_WORD: usize = 32;
+/// Where entries are expected, a segment grows to up to eight times its size at once.
+const LEAP_BITS: u32 = 3;
 
 impl Table {
+    /// So many entries are to be expected in all, as far as is known; 0 when no more are. Segments
+    /// then grow in fewer and larger steps. Takes no memory by itself.
+    pub fn expect(&mut self, len: usize) {
+        self.expected = len;
+    }
+
     /// Makes the segment that holds this position roomier.
     pub(super) fn grow(&mut self, position: u64, entries: &impl Entries) {
         let old = self.segment(position).expect("only a full segment grows");
         let (count, buckets) = (old.counts().0, old.bucket_count());
         if count * 2 < old.capacity() {
             self.lay_out(position, old, (old.homes(), old.extra() + 1));
+        } else if let Some((bits, room)) = self.leap(position, old) {
+            match bits {
+                0 => self.lay_out(position, old, shape(size_for(room))),
+                _ => self.split(position, old, (bits, room), entries),
+            }
         } else if buckets >= buckets_max(position, old.depth()) && self.may_split(old) {
-            self.split(position, old, entries);
+            self.split(position, old, (1, 0), entries);
         } else {
             self.lay_out(position, old, shape(next_size(buckets)));
         }
@@ -80,41 +94,67 @@ impl Table {
         self.retire_segment(old);
     }
 
-    /// Replaces a segment by two, one bit deeper.
-    fn split(&mut self, position: u64, old: Segment, entries: &impl Entries) {
-        if old.depth() == self.depth() {
+    /// How a full segment grows in a table that more entries are expected in: into how many more
+    /// bits of the hash, and with room for how many entries in each part. Never more than some times
+    /// what is there: who announces entries may lie.
+    fn leap(&self, position: u64, old: Segment) -> Option<(u32, usize)> {
+        if self.len >= self.expected {
+            return None;
+        }
+        let count = old.counts().0;
+        let room = (self.expected >> old.depth()).min(count << LEAP_BITS);
+        let is_right = |bits: u32| {
+            bits == LEAP_BITS || size_for(room >> bits) <= buckets_max(position, old.depth() + bits)
+        };
+        let bits = (0..=LEAP_BITS).find(|&bits| is_right(bits))?;
+        let depth = old.depth() + bits;
+        let words_max = (self.len << LEAP_BITS) / ENTRIES_PER_WORD;
+        let may_split = depth <= DEPTH_MAX.min(48 - u32::from(self.shard_bits))
+            && (depth <= self.depth() || 1 << depth <= words_max);
+        (room >= count * 2 && (bits == 0 || may_split)).then_some((bits, room >> bits))
+    }
+
+    /// Replaces a segment by 2^`bits`, as many bits deeper, each with room for so many entries and
+    /// for those it has.
+    fn split(
+        &mut self,
+        position: u64,
+        old: Segment,
+        (bits, room): (u32, usize),
+        entries: &impl Entries,
+    ) {
+        let depth = old.depth() + bits;
+        while self.depth() < depth {
             self.double_directory();
         }
-        let depth = old.depth() + 1;
         let shift = self.shard_bits;
+        let part_of = |word: Word| usize::from(word.tag() >> (16 - bits));
         let rehash = |word: Word| {
             let position = entries.hash(word.entry()) << shift;
-            let bits = position << old.depth() >> 47;
-            assert!(word.tag() == (bits >> 1) as u16, "an entry's hash never changes");
-            word.with_tag(bits as u16)
+            let tag = (position << old.depth() >> 48) as u16;
+            assert!(word.tag() == tag, "an entry's hash never changes");
+            word.with_tag((position << depth >> 48) as u16)
         };
-        let mut counts = [(0, 0); 2];
+        let mut counts = [(0, 0); 1 << LEAP_BITS];
         for word in old.words() {
-            let count = &mut counts[usize::from(word.tag() >> 15)];
+            let count = &mut counts[part_of(word)];
             *count = (count.0 + 1, count.1 + usize::from(word.has_ttl()));
         }
         let start = old.start(position);
-        let upper = start | 1 << (64 - depth);
         self.walk.keep_bound_of(start, old);
-        for (half, first) in [(false, start), (true, upper)] {
-            let count = counts[usize::from(half)];
-            let new = self.build(depth, shape(size_for(count.0)), |new| {
+        for (part, &count) in counts[..1 << bits].iter().enumerate() {
+            let new = self.build(depth, shape(size_for(count.0.max(room))), |new| {
                 new.set_counts(count);
                 if count.1 > 0 {
                     new.set_base_ms(old.base_ms());
                     new.set_min_ms(old.min_ms());
                 }
-                old.pour(new, true, |word| ((word.tag() >> 15 != 0) == half).then(|| rehash(word)))
+                old.pour(new, true, |word| (part_of(word) == part).then(|| rehash(word)))
             });
-            self.link(first, new);
+            self.link(start | (part as u64) << (64 - depth), new);
         }
         if depth == self.depth() {
-            self.deepest_count += 2;
+            self.deepest_count += 1 << bits;
         }
         self.retire_segment(old);
     }

@@ -75,6 +75,29 @@ fn an_empty_table_owns_no_memory_and_a_small_one_128_bytes() {
 }
 
 #[test]
+fn entries_that_were_expected_take_as_much_as_others() {
+    for keys in [5, 40, 700, 20_000, 150_000] {
+        let keys = scaled(keys);
+        let bytes = filled(keys).bytes();
+        for expected in [0, keys / 5, keys, keys * 3, u64::MAX] {
+            let mut table = new_table();
+            table.expect(usize::try_from(expected).unwrap_or(usize::MAX));
+            for key in 0..keys {
+                insert(&mut table, key, key.is_multiple_of(7).then_some(1_000 + key));
+                // A lie costs some times what is there, no more.
+                assert!(table.bytes() <= 128 + 200 * table.len());
+            }
+            table.check(&Models);
+            assert!((0..keys).all(|key| find(&table, key).is_some()));
+            if expected == keys {
+                assert!(table.bytes() <= bytes * 5 / 4 + 128, "{keys}: {} {bytes}", table.bytes());
+            }
+            free_all(table);
+        }
+    }
+}
+
+#[test]
 fn it_agrees_with_a_btree_map_while_growing_and_shrinking() {
     let mut random = Random(1);
     let mut table = new_table();
