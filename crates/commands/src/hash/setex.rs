@@ -171,12 +171,6 @@ fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
         {
             return false;
         }
-        if has_come {
-            // As Redis, which sets the expiries before it finds that they have come.
-            hash.make_expirable();
-            fields().for_each(|field| _ = hash.remove(field));
-            return true;
-        }
         if expiry == Expiry::Keep {
             // The moment that is kept shall not take what is written now.
             gone.extend(fields().filter(|field| hash.remove_if_due(field, due_before_ms)));
@@ -191,6 +185,11 @@ fn hsetex(cx: &mut Cx<'_>) -> CmdResult {
             if let Expiry::At(at_ms, _) = expiry {
                 hash.set_expire_ms(pairs.at(i), Some(at_ms));
             }
+        }
+        if has_come {
+            // As Redis, which sets all before it finds that their moment has come: the form of what
+            // stays may be another one.
+            fields().for_each(|field| _ = hash.remove(field));
         }
         true
     })?;

@@ -131,7 +131,13 @@ fn encodings_change_when_redis_changes_them() {
          \"listpackex\"
          > HGETALL k
          1) \"a\"
-         2) \"1\"",
+         2) \"1\"
+         > HSETEX k EXAT 1 FIELDS 1 b 0123456789012345678901234567890123456789012345678901234567890123456789
+         (integer) 1
+         > OBJECT ENCODING k
+         \"hashtable\"
+         > HLEN k
+         (integer) 1",
     );
 }
 
