@@ -27,6 +27,9 @@
 //! own, and a large table takes 9.5 to 9.9 bytes for each entry at any size. Removal does the same
 //! backwards. An empty table owns no memory, a small one 128 bytes.
 //!
+//! A table that is told how many entries will come ([`Table::expect`]) grows in fewer steps of up to
+//! eight times, and is as full in the end as any other.
+//!
 //! # Invariants
 //!
 //! [`Table::check`] verifies them all.
