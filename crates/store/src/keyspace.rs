@@ -135,6 +135,12 @@ impl Keyspace {
         }
     }
 
+    /// Brings to the cache where new keys of a database go.
+    pub fn prefetch_places(&self, db: usize, hashes: &[u64]) {
+        let pinned = crossbeam_epoch::pin();
+        hashes.iter().for_each(|&h| self.peek(db, h).prefetch_place(h, self.bits, &pinned));
+    }
+
     fn peeks_of(&self, db: usize) -> &[Arc<Peek>] {
         let count = self.shards.len();
         &self.peeks[db * count..][..count]

@@ -677,7 +677,7 @@ impl DbShard {
     pub fn drain_some(&mut self, budget: usize) -> bool {
         let (heap, record_bytes) = (&mut self.heap, &mut self.record_bytes);
         let expiring = &mut self.expiring;
-        let is_empty = self.table.drain_some(budget, |entry, _| {
+        let is_empty = self.table.drain_some(budget, true, |entry, _| {
             // SAFETY: (1), and the table has just let go of the entry.
             unsafe {
                 let record = Record::from_raw(entry);

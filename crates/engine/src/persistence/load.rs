@@ -116,7 +116,7 @@ impl Loading {
                 break Ok(());
             }
         };
-        keyspace.prefetch(self.db, &hashes[..len]);
+        keyspace.prefetch_places(self.db, &hashes[..len]);
         read
     }
 

@@ -30,7 +30,7 @@ impl<P: Parts> Elements<P> {
             let mut len = 0;
             for (place, new) in batch.iter_mut().zip(&mut new) {
                 *place = (key.hash(new.member), new);
-                self.table.prefetch_bucket(place.0);
+                self.table.prefetch_place(place.0);
                 len += 1;
             }
             for &(hash, new) in &batch[..len] {

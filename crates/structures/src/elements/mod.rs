@@ -293,7 +293,7 @@ impl<P: Parts> Elements<P> {
         self.thaw();
         let memory = &mut self.memory;
         // Its last segment may be gone and its directory still there: so it says when it is empty.
-        let is_empty = self.table.drain_some(budget, |entry, flags| {
+        let is_empty = self.table.drain_some(budget, false, |entry, flags| {
             // What lies in the heap goes with it.
             if flags & IN_HEAP == 0 {
                 // SAFETY: (1), and the table has just let go of it.

@@ -15,6 +15,15 @@ impl Table {
         }
     }
 
+    /// For an insert, which also counts the entry in its segment.
+    #[inline]
+    pub fn prefetch_place(&self, hash: u64) {
+        let position = self.position(hash);
+        if let Some(segment) = self.segment(position) {
+            segment.prefetch_place(position);
+        }
+    }
+
     /// Second stage: looks for the tag and asks for the first two lines of the entry.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
@@ -34,6 +43,12 @@ impl Segment {
         // out gained nothing measurable.
         self.bucket(index).prefetch_line(usize::from(tag & 1));
         self.bucket(index).prefetch_line(usize::from(!tag & 1));
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch_place(&self, position: u64) {
+        self.prefetch_bucket(position);
+        self.bucket(0).prefetch_line(0);
     }
 
     #[inline(always)]

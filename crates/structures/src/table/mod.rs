@@ -74,6 +74,7 @@ pub use expire::Due;
 pub use peek::Peek;
 pub use slot::{COLOUR_A, Entry, HAS_TTL, Slot};
 
+use crate::prefetch::prefetch;
 use bucket::lanes;
 use directory::Retired;
 use expire::Walk;
@@ -383,21 +384,27 @@ impl Table {
 
     /// Empties the table, handing over every entry with its flags.
     pub fn take_all(&mut self, mut f: impl FnMut(Entry, u8)) {
-        while !self.drain_some(usize::MAX, &mut f) {}
+        while !self.drain_some(usize::MAX, true, &mut f) {}
     }
 
     /// Empties a table nobody needs any more, slice by slice: hands over about `budget` entries
     /// with their flags (to the next whole segment) and frees what held them. True when the table is empty.
     ///
+    /// `reads` says that `f` reads entries: they are asked for ahead.
+    ///
     /// Once begun, only this, [`Table::take_all`], counts and drop make sense on the table.
-    pub fn drain_some(&mut self, budget: usize, mut f: impl FnMut(Entry, u8)) -> bool {
+    pub fn drain_some(&mut self, budget: usize, reads: bool, mut f: impl FnMut(Entry, u8)) -> bool {
+        const AHEAD: usize = 16;
         let mut left = budget;
         while left > 0 && self.root != 0 {
             let Some((run, segment)) = self.undrained() else {
                 self.clear();
                 break;
             };
+            let mut ahead = segment.words().filter(|_| reads);
+            ahead.by_ref().take(AHEAD).for_each(|word| prefetch(word.address()));
             for word in segment.words() {
+                ahead.next().inspect(|next| prefetch(next.address()));
                 f(word.entry(), word.flags());
             }
             let (count, ttl_count) = segment.counts();

@@ -64,6 +64,15 @@ impl Peek {
         }
     }
 
+    /// For an insert: like [`Peek::prefetch_bucket`], and where the segment counts its entries.
+    #[inline]
+    pub fn prefetch_place(&self, hash: u64, shard_bits: u32, _pinned: &Guard) {
+        let position = hash << shard_bits;
+        if let Some(segment) = self.segment(position) {
+            segment.prefetch_place(position);
+        }
+    }
+
     /// Second stage: looks for the tag and asks for the first two lines of the entry.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64, shard_bits: u32, _pinned: &Guard) {

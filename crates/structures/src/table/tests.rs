@@ -555,7 +555,7 @@ fn draining_hands_over_every_entry_in_slices() {
     for keys in [0, 5, 500, scaled(20_000)] {
         let mut table = filled(keys);
         let (mut seen, mut slices) = (BTreeSet::new(), 0);
-        while !table.drain_some(100, |entry, _| {
+        while !table.drain_some(100, true, |entry, _| {
             assert!(seen.insert(Model::free(entry).key));
         }) {
             slices += 1;
