@@ -63,9 +63,10 @@ fn rate(active: usize, calls: usize) -> f64 {
                 let mut out = Vec::new();
                 start.wait();
                 for _ in 0..calls / DEPTH {
-                    let mut inside = engine.gate.enter(seat);
                     let mut at = 0;
                     while at < input.len() {
+                        // Nothing is consumed while another worker wants the world: it is let in here.
+                        let mut inside = engine.gate.enter(seat);
                         at += runner
                             .run(engine, &mut inside, &mut session.client, &input[at..], &mut out)
                             .consumed;
