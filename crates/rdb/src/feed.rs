@@ -15,7 +15,8 @@
 //!
 //! # Limits
 //!
-//! The sweep stops while more than [`FULL_BYTES`] wait, or as much of the value under way. Writers who must hand over do not wait here, where
+//! The sweep stops while more than [`FULL_BYTES`] wait, or as much of the value under way. Writers
+//! who must hand over do not wait here, where
 //! they hold a shard: their worker slows down between its turns, so the queue is bounded by what it
 //! allows and one turn of each (`server/src/worker/persist.rs`).
 
