@@ -180,12 +180,14 @@ fn transfer(
     let (source, destination, limits) = (cx.key(1), cx.key(2), cx.db.limits());
     let is_same = source.bytes == destination.bytes;
     let taken = cx.db.edit(source, Absent::Skip, |list: &mut List| {
-        let mut moved = take(list, from, count, &limits);
+        let mut moved = at_end(list, from, count);
         if one_by_one && from == to {
             moved.reverse();
         }
         if is_same {
-            give(list, to, &moved, &limits);
+            turn(list, (from, to), &moved, &limits);
+        } else {
+            list.drop_end(from, count, &limits);
         }
         moved
     })?;
@@ -200,13 +202,11 @@ fn transfer(
     Ok(taken.result)
 }
 
-/// Takes elements off an end, in the order in which they lay.
-fn take(list: &mut List, from: End, count: usize, limits: &Limits) -> Vec<Vec<u8>> {
+/// The elements at an end, in the order in which they lie.
+fn at_end(list: &List, from: End, count: usize) -> Vec<Vec<u8>> {
     let view = list.view();
     let start = if from == End::Head { 0 } else { view.len() - count };
-    let taken = view.iter_from(start).take(count).map(|value| value.to_vec()).collect();
-    list.drop_end(from, count, limits);
-    taken
+    view.iter_from(start).take(count).map(|value| value.to_vec()).collect()
 }
 
 /// Puts elements at an end, so that they lie in this order.
@@ -215,5 +215,14 @@ fn give(list: &mut List, to: End, elements: &[Vec<u8>], limits: &Limits) {
     match to {
         End::Head => list.push_all(to, elements.rev(), limits),
         End::Tail => list.push_all(to, elements, limits),
+    }
+}
+
+/// Moves the elements at an end of a list to an end of the same one.
+fn turn(list: &mut List, (from, to): (End, End), elements: &[Vec<u8>], limits: &Limits) {
+    let elements = elements.iter().map(Vec::as_slice);
+    match to {
+        End::Head => list.turn(from, to, elements.rev(), limits),
+        End::Tail => list.turn(from, to, elements, limits),
     }
 }

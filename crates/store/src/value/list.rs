@@ -108,15 +108,31 @@ impl List {
 
     /// Takes up to `count` elements out at an end.
     pub fn drop_end(&mut self, end: End, count: usize, limits: &Limits) {
+        self.cut_end(end, count);
+        self.settle_smaller(limits);
+    }
+
+    /// Moves elements within the list: takes as many as `moved` has off `from` and pushes `moved`
+    /// at `to`. As in Redis, only the list that comes out decides whether it is small.
+    pub fn turn<'e>(
+        &mut self,
+        from: End,
+        to: End,
+        moved: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
+        limits: &Limits,
+    ) {
+        self.cut_end(from, moved.len());
+        self.push_all(to, moved, limits);
+        self.settle_smaller(limits);
+    }
+
+    fn cut_end(&mut self, end: End, count: usize) {
         match &mut self.0 {
             Owned::Packed(pack) => {
                 drop_packed(pack, end, count);
                 fit_if_half_empty(pack);
             }
-            Owned::Quick(quick) => {
-                quick.drop_end(end, count);
-                self.settle_smaller(limits);
-            }
+            Owned::Quick(quick) => quick.drop_end(end, count),
         }
     }
 

@@ -45,7 +45,7 @@ fn step(list: &mut List, model: &mut Model, limits: &Limits, random: &mut Random
     let element = some_element(random);
     let index = random.below(model.len() as u64 + 1) as usize;
     let end = if random.below(2) == 0 { End::Head } else { End::Tail };
-    match random.below(20) {
+    match random.below(21) {
         0..8 => {
             list.push(end, &element, limits);
             match end {
@@ -92,6 +92,19 @@ fn step(list: &mut List, model: &mut Model, limits: &Limits, random: &mut Random
             assert_eq!(list.remove(&element, end, count, limits), doomed.len());
             doomed.sort();
             doomed.iter().rev().for_each(|&at| drop(model.remove(at)));
+        }
+        19 => {
+            let count = (random.below(4) as usize).min(model.len());
+            let to = if random.below(2) == 0 { End::Head } else { End::Tail };
+            let moved: Vec<Vec<u8>> = match end {
+                End::Head => model.drain(..count).collect(),
+                End::Tail => model.split_off(model.len() - count).into(),
+            };
+            list.turn(end, to, moved.iter().map(Vec::as_slice), limits);
+            match to {
+                End::Head => moved.into_iter().for_each(|element| model.push_front(element)),
+                End::Tail => model.extend(moved),
+            }
         }
         _ => {
             let end = model.len() - random.below(3).min(model.len() as u64) as usize;
@@ -229,4 +242,20 @@ fn splitting_nodes_leaves_no_crumbs() {
     }
     list.check();
     assert!(list.view().nodes().len() <= 80, "{}", list.view().nodes().len());
+}
+
+#[test]
+fn a_list_that_turns_is_judged_by_what_comes_out() {
+    // Nodes of 1, 4, 4 and 4 elements, then of 1 and 2; half of the limit is 2.
+    let limits = limits(4, 0);
+    let mut list = List::empty(&limits);
+    (0..13).for_each(|_| list.push(End::Head, b"a", &limits));
+    list.keep(0, 2, &limits);
+    list.push(End::Tail, b"b", &limits);
+    assert_eq!((encoding(&list), list.view().nodes().len()), ("quicklist", 2));
+    // On the way there are 2 elements in one node.
+    list.turn(End::Head, End::Tail, std::iter::once(&b"a"[..]), &limits);
+    assert_eq!((encoding(&list), list.view().nodes().len()), ("quicklist", 1));
+    list.drop_end(End::Tail, 1, &limits);
+    assert_eq!(encoding(&list), "listpack");
 }
