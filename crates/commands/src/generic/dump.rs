@@ -100,8 +100,8 @@ fn restore(cx: &mut Cx<'_>) -> CmdResult {
     let expire_ms = match (ttl_ms, options.is_absolute) {
         (0, _) => None,
         (at_ms, true) => Some(at_ms),
-        // What overflows lies in the past, as in Redis.
-        (ttl_ms, false) => Some(cx.now_ms().wrapping_add(ttl_ms)),
+        // What overflows never comes, as in Redis.
+        (ttl_ms, false) => Some(cx.now_ms().saturating_add(ttl_ms)),
     };
     if expire_ms.is_some_and(|ms| cx.db.expiry_clock().is_due(ms)) {
         drop_old(cx);
@@ -245,6 +245,9 @@ mod tests {
         check_on(&mut server, &mut ann, "> PEXPIRETIME k\n(integer) 33177117420123");
         assert_eq!(restore(&mut server, &mut ann, "0", &["replace"]), ok());
         check_on(&mut server, &mut ann, "> PTTL k\n(integer) -1");
+        let last = i64::MAX.to_string();
+        assert_eq!(restore(&mut server, &mut ann, &last, &["REPLACE"]), ok());
+        assert_eq!(server.reply(&mut ann, "PEXPIRETIME k"), Value::Integer(i64::MAX));
     }
 
     #[test]

@@ -95,6 +95,17 @@ const EXPLAINED: &[Explained] = &[
     },
     // Redis 8 prints some doubles with a digit more than it takes to tell them apart.
     Explained { peer: None, command: "*", is_it: |_, ours, theirs| same_doubles(ours, theirs) },
+    // A small sorted set knows one zero only, a large one both. Which it was when the score came is
+    // up to what SORT did to it (see below) and in which order ZRANGESTORE and its kin added.
+    Explained {
+        peer: None,
+        command: "*",
+        is_it: |call, ours, theirs| {
+            let name = call[0].to_ascii_lowercase();
+            (name.starts_with(b"z") || name.starts_with(b"bz"))
+                && same(shape(call), &with_one_zero(ours), &with_one_zero(theirs))
+        },
+    },
     // SORT makes a small sorted set of Redis a large one; here it only looks. It sorts none of those
     // that have their usual names.
     Explained {
@@ -316,6 +327,18 @@ fn same_doubles(ours: &Value, theirs: &Value) -> bool {
     }
 }
 
+/// The reply with 0 for each -0.
+fn with_one_zero(reply: &Value) -> Value {
+    match reply {
+        Value::Array(elements) => Value::Array(elements.iter().map(with_one_zero).collect()),
+        Value::Bulk(text) if text == b"-0" => Value::Bulk(b"0".to_vec()),
+        Value::Double { text, .. } if text == b"-0" => {
+            Value::Double { value: 0.0, text: b"0".to_vec() }
+        }
+        _ => reply.clone(),
+    }
+}
+
 /// Whether replies are the same but for how numbers are written: with 17 digits after the point.
 fn same_numbers(ours: &Value, theirs: &Value) -> bool {
     const SLACK: f64 = 1e-17;
@@ -412,13 +435,14 @@ fn sorted(elements: &[Value], size: usize) -> Vec<String> {
 }
 
 /// Doubles of 17 digits as the shortest text of the same double, as Redis 8 and Valkey print
-/// some scores of large sorted sets; and `1e+17` in full, as they print it of a small one.
+/// some scores of large sorted sets; and `1e+17` and `1e-7` in full, as they print it of a small one.
 fn short(elements: &[Value]) -> Vec<Value> {
     let short = |element: &Value| {
         let text = element.text()?;
         let is_long =
             text.contains('.') && text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN;
-        let number: f64 = text.parse().ok().filter(|_| is_long || text.contains("e+"))?;
+        let has_exponent = text.contains("e+") || text.contains("e-");
+        let number: f64 = text.parse().ok().filter(|_| is_long || has_exponent)?;
         Some(Value::Bulk(number.to_string().into_bytes()))
     };
     elements.iter().map(|element| short(element).unwrap_or_else(|| element.clone())).collect()
@@ -634,6 +658,14 @@ mod tests {
         let same = |a, b| agree(Family::Redis, &call("ZSCAN z 0"), &scan(a), &scan(b));
         assert!(same("100000000000000000", "1e+17"));
         assert!(same("8.1", "8.0999999999999996"));
+        assert!(same("1e-7", "9.9999999999999995e-08"));
+        assert!(same("-0", "0") && !same("-1", "1"));
+        assert!(!agree(
+            Family::Redis,
+            &call("HGETALL h"),
+            &bulks(&["a", "-0"]),
+            &bulks(&["a", "0"])
+        ));
         assert!(!same("8.1", "8.2"));
         assert!(!same("1000", "1e+17"));
     }
