@@ -162,6 +162,14 @@ impl<'p> Words<'p> {
         {
             target.splice(..1, *b"t");
         }
+        // Distances are no points: many would lie at one place, and which of them a COUNT takes is
+        // nobody's promise.
+        if let Some(at) = call.iter().position(|word| word.eq_ignore_ascii_case(b"STOREDIST")) {
+            let target = if self.planned.name() == "geosearchstore" { 1 } else { at + 1 };
+            if let Some(target) = call.get_mut(target).filter(|target| target.starts_with(b"g")) {
+                target[0] = b'z';
+            }
+        }
         if self.planned.name() == "lset" && call.len() > 2 {
             let index = base::number::parse_i64(&call[2]);
             if index.is_some_and(|index| i32::try_from(index).is_err()) {
