@@ -9,6 +9,7 @@
 //!
 //! The number of workers is passed as `io-threads`, Redis's name for it.
 
+mod certificates;
 mod fetch;
 mod file;
 pub(crate) mod list;

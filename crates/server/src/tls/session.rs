@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{InvalidMessage, IoState, ServerConfig, ServerConnection};
 
 use super::NamedIn;
 use crate::conn::Moved;
@@ -19,6 +19,8 @@ pub(crate) struct Session {
     named_in: NamedIn,
     /// The other side has said that it will send no more.
     has_ended: bool,
+    /// The other side speaks something else and would take an alert for a reply.
+    is_silent: bool,
 }
 
 /// A socket as rustls reads and writes it.
@@ -44,6 +46,12 @@ fn must_wait(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
+/// What came is no record of TLS at all. As with OpenSSL, such a connection ends without a word.
+fn is_no_tls(processed: &Result<IoState, rustls::Error>) -> bool {
+    let no_record = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+    processed.as_ref().is_err_and(|error| *error == no_record)
+}
+
 impl Session {
     pub(super) fn new(
         context: Arc<ServerConfig>,
@@ -51,7 +59,7 @@ impl Session {
     ) -> Result<Session, rustls::Error> {
         let mut tls = ServerConnection::new(context)?;
         tls.set_buffer_limit(Some(BACKLOG_BYTES_MAX));
-        Ok(Session { tls, named_in, has_ended: false })
+        Ok(Session { tls, named_in, has_ended: false, is_silent: false })
     }
 
     /// Reads plain bytes into `buffer`, which has room for a record (16 KiB) at least: so nothing
@@ -100,6 +108,10 @@ impl Session {
             Err(_) => return Some(Moved::Closed),
         }
         let processed = self.tls.process_new_packets();
+        if is_no_tls(&processed) {
+            self.is_silent = true;
+            return Some(Moved::Closed);
+        }
         self.has_ended = processed.as_ref().is_ok_and(|state| state.peer_has_closed());
         // Answers of the handshake, or an alert that says what was wrong.
         let pushed = self.push(socket);
@@ -149,6 +161,9 @@ impl Session {
 
     /// Tells the other side that nothing more will come. It may not arrive.
     pub(crate) fn end(&mut self, socket: BorrowedFd<'_>) {
+        if self.is_silent {
+            return;
+        }
         self.tls.send_close_notify();
         let _ = self.push(socket);
     }

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::certificates;
 use super::list::{Excluded, SuiteFile};
 use super::sandbox::Sandbox;
 use super::transcript::Transcript;
 
 /// Ports the suite may use for servers of one file.
 const PORTS: u16 = 400;
+
+/// Runs over TLS; needs Tcl's package `tls` and OpenSSL's program.
+const TLS_FILE: &str = "unit/tls";
 
 /// What is still printed after the suite's process ended comes within this time.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -38,6 +42,11 @@ pub(crate) fn run(
         .stdin(Stdio::null())
         .stdout(writer.try_clone().context("copy a pipe")?)
         .stderr(writer);
+    // It tests nothing without.
+    if file.name == TLS_FILE {
+        certificates::make(sandbox.root())?;
+        suite.arg("--tls");
+    }
     let mut refused_tags = Vec::new();
     for exclusion in &file.exclusions {
         match &exclusion.what {
