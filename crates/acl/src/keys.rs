@@ -46,7 +46,32 @@ impl Access {
 pub enum Keys {
     All,
     /// Each pattern once, in the order in which they were first said.
-    Matching(Vec<(Access, Box<[u8]>)>),
+    Matching(Vec<Pattern>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    access: Access,
+    /// It is a plain text and a star, as most are: then there is no need to read it as a pattern.
+    is_prefix: bool,
+    text: Box<[u8]>,
+}
+
+impl Pattern {
+    fn new(access: Access, text: &[u8]) -> Pattern {
+        let is_plain = |text: &[u8]| !text.iter().any(|byte| br"*?[\".contains(byte));
+        let is_prefix = text.strip_suffix(b"*").is_some_and(is_plain);
+        Pattern { access, is_prefix, text: text.into() }
+    }
+
+    #[inline]
+    fn matches(&self, key: &[u8]) -> bool {
+        match &*self.text {
+            // The empty key has no part in a star.
+            [prefix @ .., _] if self.is_prefix => !key.is_empty() && key.starts_with(prefix),
+            pattern => glob_match(pattern, key, false),
+        }
+    }
 }
 
 impl Keys {
@@ -64,31 +89,29 @@ impl Keys {
         if has_spaces(pattern) {
             return Err(RuleError::Syntax);
         }
-        match patterns.iter_mut().find(|(_, known)| **known == *pattern) {
-            Some((known, _)) => *known = known.and(access),
-            None => patterns.push((access, pattern.into())),
+        match patterns.iter_mut().find(|known| *known.text == *pattern) {
+            Some(known) => known.access = known.access.and(access),
+            None => patterns.push(Pattern::new(access, pattern)),
         }
         Ok(())
     }
 
+    #[inline]
     pub fn allow(&self, key: &[u8], needed: Access) -> bool {
         let Keys::Matching(patterns) = self else { return true };
-        let matches = |(access, pattern): &(Access, Box<[u8]>)| {
-            access.covers(needed) && glob_match(pattern, key, false)
-        };
-        patterns.iter().any(matches)
+        patterns.iter().any(|pattern| pattern.access.covers(needed) && pattern.matches(key))
     }
 
     /// Whether any key at all may be touched like this.
     pub fn allow_any(&self, needed: Access) -> bool {
         let Keys::Matching(patterns) = self else { return true };
-        patterns.iter().any(|(access, pattern)| access.covers(needed) && **pattern == *b"*")
+        patterns.iter().any(|pattern| pattern.access.covers(needed) && *pattern.text == *b"*")
     }
 
     /// The rules that make it.
     pub fn describe(&self) -> Vec<u8> {
         let Keys::Matching(patterns) = self else { return b"~*".to_vec() };
-        let rule = |(access, pattern): &(Access, Box<[u8]>)| [access.prefix(), pattern].concat();
+        let rule = |pattern: &Pattern| [pattern.access.prefix(), &pattern.text].concat();
         patterns.iter().map(rule).collect::<Vec<_>>().join(&b' ')
     }
 }
@@ -111,4 +134,23 @@ fn parse_access(mut rest: &[u8]) -> Result<(Access, &[u8]), RuleError> {
         access = access.and(said);
     }
     if access == Access::NONE { Err(RuleError::Syntax) } else { Ok((access, rest)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_text_and_a_star_match_as_a_pattern_would() {
+        for text in
+            ["", "*", "key:*", "key:", "k*y:*", "key:**", "[k]ey*", r"key\*", r"k\ey*", "?*"]
+        {
+            for key in ["", "k", "key:", "key:1", "key*", "kxy:1", r"key\", "*"] {
+                let pattern = Pattern::new(Access::BOTH, text.as_bytes());
+                let expected = glob_match(text.as_bytes(), key.as_bytes(), false);
+                assert_eq!(pattern.matches(key.as_bytes()), expected, "{text} {key}");
+            }
+        }
+        assert!(Pattern::new(Access::BOTH, b"key:*").is_prefix);
+    }
 }

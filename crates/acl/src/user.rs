@@ -4,12 +4,13 @@
 
 use base::split_args::quote;
 use command::declare::{Flag, KeyFlag};
-use command::table::{CommandTable, Entry};
+use command::keys::KeyLayout;
+use command::table::{CommandId, CommandTable, Entry};
 
 use crate::bits::CommandSet;
 use crate::channels::Channels;
 use crate::databases::{Databases, needs_some};
-use crate::keys::Keys;
+use crate::keys::{Access, Keys};
 use crate::password::Password;
 use crate::{Context, RuleError, Selector};
 
@@ -26,7 +27,17 @@ pub struct User {
     selectors: Vec<Selector>,
     /// Commands that some selector allows whatever their arguments are.
     free: CommandSet,
+    /// By command: which one key is all that the root selector asks for, if it is so.
+    one_key: Vec<Option<OneKey>>,
     is_unrestricted: bool,
+}
+
+/// The key of commands that have one, at the same place in every call, and what they do with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneKey {
+    /// In argv.
+    pub(crate) index: u16,
+    pub(crate) needed: Access,
 }
 
 impl User {
@@ -40,6 +51,7 @@ impl User {
             skips_sanitizing: false,
             selectors: vec![Selector::new(cx)],
             free: CommandSet::EMPTY,
+            one_key: Vec::new(),
             is_unrestricted: false,
         }
     }
@@ -146,10 +158,17 @@ impl User {
     pub(crate) fn finish<H>(&mut self, table: &CommandTable<H>) {
         self.is_unrestricted = self.selectors.iter().any(Selector::allows_everything);
         self.free = CommandSet::EMPTY;
+        self.one_key = vec![None; table.entry_count()];
         for entry in table.entries() {
             let allows_any_call = |selector: &Selector| allows_any_call(selector, entry);
             self.free.set(entry.id, self.selectors.iter().any(allows_any_call));
+            self.one_key[entry.id.index()] = one_key(self.root(), entry);
         }
+    }
+
+    #[inline]
+    pub(crate) fn one_key(&self, id: CommandId) -> Option<OneKey> {
+        self.one_key.get(id.index()).copied().flatten()
     }
 
     /// The rules that make it, without its name.
@@ -191,4 +210,15 @@ fn allows_any_call<H>(selector: &Selector, entry: &Entry<H>) -> bool {
         && (selector.keys == Keys::All || !has_keys)
         && (selector.channels == Channels::All || entry.decl.channels.is_none())
         && (selector.databases == Databases::All || !needs_some(entry))
+}
+
+/// The key on which alone the selector's answer depends.
+fn one_key<H>(selector: &Selector, entry: &Entry<H>) -> Option<OneKey> {
+    let KeyLayout::One(index) = entry.layout else { return None };
+    let depends_on_more = !selector.commands.allows(entry.id)
+        || selector.databases != Databases::All
+        || entry.decl.channels.is_some()
+        || entry.first_key_flags.contains(&KeyFlag::VariableFlags);
+    let needed = Access::needed(entry.first_key_flags);
+    (!depends_on_more).then_some(OneKey { index, needed })
 }
