@@ -258,6 +258,21 @@ impl<S: Read + Write> Encrypted<S> {
         Ok(())
     }
 
+    /// Takes bytes and sends what the socket, which may be one that does not wait, takes of them. How
+    /// many were taken; after them, see [`Encrypted::has_backlog`].
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.connection.writer().write(bytes)?;
+        match self.push() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(taken),
+        }
+    }
+
+    /// Bytes that were taken wait for the socket.
+    pub fn has_backlog(&self) -> bool {
+        self.connection.wants_write()
+    }
+
     fn push(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             self.connection.write_tls(&mut self.socket)?;

@@ -168,7 +168,7 @@ fn programs(args: &Args) -> Result<Programs> {
         return Ok(Programs {
             server: release.join("ochre-server"),
             cli: Some(args.cli.clone().unwrap_or_else(|| release.join("ochre-cli"))),
-            benchmark: None,
+            benchmark: Some(release.join("ochre-benchmark")),
         });
     };
     let beside = |tool: &str| {

@@ -31,7 +31,7 @@ const ARROWS: &[(&str, Uses)] = &[
     ("commands", AllAbove),
     ("server", AllAbove),
     ("cli", Only(&["base", "resp", "command", "tls"])),
-    ("benchmark", Only(&["base", "resp", "command"])),
+    ("benchmark", Only(&["base", "resp", "cli"])),
     ("testkit", AllAbove),
     ("xtask", AllAbove),
 ];
